@@ -7,8 +7,13 @@
 //	POST /v1/deploy   → stream of Progress; deploys what is fetched, in an inner window
 //	POST /v1/report   → stream of Progress; sends queued reports, in an outer window
 //	PUT  /v1/site     Site
+//	GET    /v1/job    → stream of Progress of the job that is running, from its first line on
+//	DELETE /v1/job    ends that job: a fetch keeps what it has, a deployment reverts first
 //
-// A stream is application/x-ndjson; its last line has Done set, and Error where it failed.
+// A stream is application/x-ndjson; its last line has Done set, and Error where it failed. A
+// refused request is answered with a body of type Error. One job runs at a time. It goes on when
+// its asker is gone: a technician whose serial line drops in the middle of a deployment expects
+// to find it finished, and looks at it again with GET /v1/job.
 package api
 
 import (
@@ -48,6 +53,14 @@ const (
 	CodeIncomplete = "incomplete" // a target could not be brought back; the text names it
 	CodeDiskFull   = "disk-full"
 	CodeBusy       = "busy"
+	CodeBadRequest = "bad-request"  // the request itself is malformed
+	CodeEnrolled   = "enrolled"     // the node is a member already
+	CodeCancelled  = "cancelled"    // somebody ended the job
+	CodeNotRunning = "not-running"  // deployd does not answer; only the client gives it
+	CodeInternal   = "internal"     // deployd's own failure
+	CodeNoAnswer   = "no-answer"    // the publisher or a target did not answer; the text names which
+	CodeRefused    = "refused"      // the publisher refused; the text says why
+	CodeNotMember  = "not-enrolled" // enrol first
 )
 
 // Site is what deployd must know of the isolated network.
