@@ -15,6 +15,7 @@
 //	PUT    /v1/identity       Identity: who this node is, after enrolment (403 when it is already enrolled to another hub)
 //	PUT    /v1/site           Site: the LAN's address and what an inner window may reach
 //	GET    /v1/record         the recorder's lines, as stored
+//	DELETE /v1/fault          an operator's word that the fault's cause is gone; netd then reads both doors back again
 //
 // Errors outside a stream are application/problem+json bodies of type Problem.
 package windows
@@ -97,10 +98,14 @@ type Event struct {
 type Problem struct {
 	Code   string `json:"code"`   // one of the Code constants
 	Detail string `json:"detail"` // one or two sentences: what was wrong, and what to do
+	Cause  error  `json:"-"`      // never on the wire; for the log and for errors.Is
 }
 
 // Error makes a Problem an error.
 func (p *Problem) Error() string { return p.Detail }
+
+// Unwrap gives the cause, if it is known on this side of the socket.
+func (p *Problem) Unwrap() error { return p.Cause }
 
 // Codes of problems and of failed windows.
 const (
