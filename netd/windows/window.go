@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
 	"strconv"
 	"sync"
 	"time"
@@ -40,6 +41,7 @@ func (c *Client) Open(ctx context.Context, r Request, progress func(Event)) (*Wi
 	}
 	life, drop := context.WithCancel(context.WithoutCancel(ctx))
 	unhook := context.AfterFunc(ctx, drop)
+	defer unhook()
 	resp, err := c.do(life, http.MethodPost, "/v1/windows", r)
 	if err != nil {
 		drop()
@@ -196,15 +198,15 @@ func (w *Window) connect(raw net.Conn, address string) (net.Conn, error) {
 		defer resp.Body.Close()
 		return nil, problemIn(resp)
 	}
-	return &stream{UnixConn: raw.(*net.UnixConn), buf: buf, address: address}, nil
+	return &stream{Conn: raw, buf: buf, address: address}, nil
 }
 
 // stream is a dialled connection. Its far end may have spoken in the same packet as netd's 200:
 // those bytes wait in buf.
 type stream struct {
-	*net.UnixConn // deadlines, Write, CloseWrite, Close
-	buf           *bufio.Reader
-	address       string
+	net.Conn // to netd's socket
+	buf      *bufio.Reader
+	address  string
 }
 
 // Read takes what came with the answer first.
@@ -212,13 +214,16 @@ func (s *stream) Read(p []byte) (int, error) {
 	if s.buf.Buffered() > 0 {
 		return s.buf.Read(p)
 	}
-	return s.UnixConn.Read(p)
+	return s.Conn.Read(p)
 }
+
+// CloseWrite tells the far end that no more comes, and leaves the other direction open.
+func (s *stream) CloseWrite() error { return s.Conn.(*net.UnixConn).CloseWrite() }
 
 // RemoteAddr names the far end of the dial, not netd's socket.
 func (s *stream) RemoteAddr() net.Addr {
-	if a, err := net.ResolveTCPAddr("tcp", s.address); err == nil { // an IP address: asks no resolver
-		return a
+	if a, err := netip.ParseAddrPort(s.address); err == nil {
+		return net.TCPAddrFromAddrPort(a)
 	}
-	return s.UnixConn.RemoteAddr()
+	return s.Conn.RemoteAddr()
 }
