@@ -25,6 +25,10 @@ type action string
 
 const (
 	lowering, shut, forcing, fault       state  = "lowering", "shut", "forcing", "fault"
+	raisingOuter, cancellingOuter        state  = "raising-outer", "cancelling-outer"
+	outerOpen, loweringOuter             state  = "outer-open", "lowering-outer"
+	raisingInner, cancellingInner        state  = "raising-inner", "cancelling-inner"
+	innerOpen, loweringInner             state  = "inner-open", "lowering-inner"
 	askOuter, askInner, end              event  = "ask-outer", "ask-inner", "end"
 	doubt, cleared, done, failed, gaveUp event  = "doubt", "cleared", "done", "failed", "gave-up"
 	nothing, cancel, lowerBoth           action = "-", "cancel", "lower-both"
