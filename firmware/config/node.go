@@ -1,0 +1,174 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"airlock/deployd/api"
+	"airlock/netd/windows"
+)
+
+// Where node.yaml stands on the appliance: the image brings one, and the data partition may hold
+// another that takes its place.
+const (
+	NodeInstalled = "/etc/airlock/node.yaml"
+	NodeOverride  = "/data/config/node.yaml"
+)
+
+// Auto in place of a port or an interface means: find it.
+const Auto = "auto"
+
+// Node is what the appliance is made of.
+type Node struct {
+	Modem   Modem
+	State   State
+	Sockets Sockets
+}
+
+// Modem says which module is the outer door, and how it reaches its network.
+type Modem struct {
+	Port      string // path of the AT port, or Auto
+	Interface string // name of its network interface, or Auto
+	APN       string // access point name; empty: the network's default
+}
+
+// State says where the daemons keep what must survive a power cut.
+type State struct {
+	Netd    string
+	Deployd string
+}
+
+// Sockets says where the daemons listen, and which group may ask them.
+type Sockets struct {
+	Netd    string
+	Deployd string
+	Group   string // name of a group; empty: the daemon's own
+}
+
+// Default is the node that the reference file describes.
+func Default() Node {
+	return Node{
+		Modem:   Modem{Port: Auto, Interface: Auto},
+		State:   State{Netd: "/data/netd", Deployd: "/data/deployd"},
+		Sockets: Sockets{Netd: windows.SocketPath, Deployd: api.SocketPath, Group: "airlock"},
+	}
+}
+
+type rawNode struct {
+	Modem struct {
+		Port      string `yaml:"port"`
+		Interface string `yaml:"interface"`
+		APN       string `yaml:"apn"`
+	} `yaml:"modem"`
+	State struct {
+		Netd    string `yaml:"netd"`
+		Deployd string `yaml:"deployd"`
+	} `yaml:"state"`
+	Sockets struct {
+		Netd    string `yaml:"netd"`
+		Deployd string `yaml:"deployd"`
+		Group   string `yaml:"group"`
+	} `yaml:"sockets"`
+}
+
+// ParseNode reads a node.yaml. A key that is absent keeps its default. The error is a *FileError.
+func ParseNode(file string, data []byte) (Node, error) {
+	var raw rawNode
+	d, ok := decode(file, data, &raw)
+	if !ok {
+		return Node{}, d.err()
+	}
+	n := Default()
+	take(&n.Modem.Port, raw.Modem.Port)
+	take(&n.Modem.Interface, raw.Modem.Interface)
+	take(&n.Modem.APN, raw.Modem.APN)
+	take(&n.State.Netd, raw.State.Netd)
+	take(&n.State.Deployd, raw.State.Deployd)
+	take(&n.Sockets.Netd, raw.Sockets.Netd)
+	take(&n.Sockets.Deployd, raw.Sockets.Deployd)
+	take(&n.Sockets.Group, raw.Sockets.Group)
+	d.judgeNode(n)
+	return n, d.err()
+}
+
+func take(field *string, given string) {
+	if given != "" {
+		*field = given
+	}
+}
+
+// apnLimit is the longest access point name, 3GPP TS 23.003 section 9.1.
+const apnLimit = 100
+
+func (d *document) judgeNode(n Node) {
+	if n.Modem.Port != Auto {
+		d.wantAbsolute("modem.port", n.Modem.Port, " or the word auto")
+	}
+	if strings.ContainsAny(n.Modem.Interface, "/ \t") || len(n.Modem.Interface) > 15 {
+		d.wrong("modem.interface", "is %q; expected a name of at most 15 characters as `ip link` prints it, or the word auto", n.Modem.Interface)
+	}
+	if bad := strings.IndexFunc(n.Modem.APN, notAPN); bad >= 0 || len(n.Modem.APN) > apnLimit {
+		d.wrong("modem.apn", "is %q; expected at most %d letters, digits, dots and dashes, as the carrier names it", cut(n.Modem.APN, 40), apnLimit)
+	}
+	d.wantAbsolute("state.netd", n.State.Netd, "")
+	d.wantAbsolute("state.deployd", n.State.Deployd, "")
+	if n.State.Netd == n.State.Deployd {
+		d.wrong("state.deployd", "is the folder of netd; expected one of its own: the two do not trust each other")
+	}
+	d.wantAbsolute("sockets.netd", n.Sockets.Netd, "")
+	d.wantAbsolute("sockets.deployd", n.Sockets.Deployd, "")
+}
+
+func (d *document) wantAbsolute(path, value, or string) {
+	if !filepath.IsAbs(value) {
+		d.wrong(path, "is %q; expected an absolute path%s", cut(value, 40), or)
+	}
+}
+
+func notAPN(r rune) bool {
+	return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '.' || r == '-' || r == '_')
+}
+
+// LoadNode reads the node.yaml at path.
+func LoadNode(path string) (Node, error) {
+	data, err := readFile(path)
+	if err != nil {
+		return Node{}, err
+	}
+	return ParseNode(path, data)
+}
+
+// FindNode reads the first usable of the given files, usually NodeOverride and NodeInstalled. It
+// always has an answer, Default at the least, since a node that refuses to start cannot be
+// mended from its console; passed says which file was passed over and why, nil when none was.
+func FindNode(files ...string) (node Node, from string, passed error) {
+	for _, file := range files {
+		n, err := LoadNode(file)
+		switch {
+		case err == nil:
+			return n, file, passed
+		case !errors.Is(err, fs.ErrNotExist):
+			passed = errors.Join(passed, fmt.Errorf("passed over %s: %w", file, err))
+		}
+	}
+	return Default(), "built-in defaults", passed
+}
+
+// readFile reads one file whole, and no more than MaxSize and a byte of it.
+func readFile(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err // names the path already
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, MaxSize+1))
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", path, err)
+	}
+	return data, nil
+}
