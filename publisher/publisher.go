@@ -1,6 +1,6 @@
 // Package publisher holds what the rooms of the server side speak about: projects, nodes, builds
 // and reports, the program form of airlock.yaml, and the errors an operator reads. It does nothing
-// by itself: it opens no file and no connection. Each folder below is one technology (git, TUF,
+// by itself beyond writing a file atomically for whoever asks. Each folder below is one technology (git, TUF,
 // SQLite, WireGuard, …), knows these types and no sibling; publisher/cmd/publisherd ties them together.
 package publisher
 

@@ -37,7 +37,7 @@ func wantCode(t *testing.T, err error, want publisher.Code) {
 }
 
 func TestProjects(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "with space", "..", "p.db")
+	file := filepath.Join(t.TempDir(), "with space.db")
 	d := open(t, file)
 	ctx := t.Context()
 	must[publisher.Project](t)(d.AddProject(ctx, "shop"))
