@@ -166,6 +166,7 @@ func mountKernel(root string) error {
 
 // sshdConfig is Debian's plain server, without what sends packets of its own accord: no keepalive.
 const sshdConfig = `HostKey /etc/ssh/ssh_host_ed25519_key
+AddressFamily inet
 PasswordAuthentication no
 KbdInteractiveAuthentication no
 UsePAM no

@@ -25,7 +25,7 @@ func targetRecipe() []string {
 		"--dpkgopt=path-exclude=/usr/share/doc/*",
 		"--dpkgopt=path-exclude=/usr/share/man/*",
 		"--dpkgopt=path-exclude=/usr/share/locale/*",
-		`--customize-hook=chroot "$1" useradd --create-home --shell /bin/sh deploy`,
+		`--customize-hook=chroot "$1" useradd --create-home --shell /bin/sh --password '*' deploy`,
 		`--customize-hook=rm -f "$1"/etc/ssh/ssh_host_* "$1"/etc/machine-id`, // each target gets a key of its own
 	}
 }
