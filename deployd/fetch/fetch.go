@@ -259,3 +259,13 @@ func missing(file string, err error) error {
 	}
 	return err
 }
+
+// Vouched is a time that has certainly come, since the role releases signed that a release was
+// built then. A time beyond the timestamp's expiry is a builder's wrong clock: it must not become
+// a floor that no later metadata could stand on.
+func (s *Session) Vouched(m release.Manifest) time.Time {
+	if m.Built.After(s.updater.GetTrustedMetadataSet().Timestamp.Signed.Expires) {
+		return time.Time{}
+	}
+	return m.Built
+}
