@@ -145,18 +145,33 @@ func LoadNode(path string) (Node, error) {
 
 // FindNode reads the first usable of the given files, usually NodeOverride and NodeInstalled. It
 // always has an answer, Default at the least, since a node that refuses to start cannot be
-// mended from its console; passed says which file was passed over and why, nil when none was.
+// mended from its console; passed says which file was passed over and why, nil when none was. A
+// file that this process may not see, such as /data for the console, counts as absent.
 func FindNode(files ...string) (node Node, from string, passed error) {
 	for _, file := range files {
 		n, err := LoadNode(file)
 		switch {
 		case err == nil:
 			return n, file, passed
-		case !errors.Is(err, fs.ErrNotExist):
+		case !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission):
 			passed = errors.Join(passed, fmt.Errorf("passed over %s: %w", file, err))
 		}
 	}
 	return Default(), "built-in defaults", passed
+}
+
+// Choose reads the node.yaml at path, or finds one where path is empty. notice is a sentence about a
+// file that was passed over; a path that was given is never passed over.
+func Choose(path string) (node Node, notice string, err error) {
+	if path != "" {
+		node, err = LoadNode(path)
+		return node, "", err
+	}
+	node, _, passed := FindNode(NodeOverride, NodeInstalled)
+	if passed != nil {
+		notice = passed.Error()
+	}
+	return node, notice, nil
 }
 
 // readFile reads one file whole, and no more than MaxSize and a byte of it.
