@@ -93,6 +93,9 @@ func (c *Config) folders(project string) (cache, tmp string, err error) {
 		return "", "", fmt.Errorf("could not be started: %w", err)
 	}
 	tmp, err = os.MkdirTemp(c.CacheDir, ".tmp-*")
+	if err == nil {
+		err = os.Chmod(tmp, 0o777|os.ModeSticky)
+	}
 	if err != nil {
 		return "", "", fmt.Errorf("could not be started: %w", err)
 	}

@@ -86,6 +86,9 @@ func Open(ctx context.Context, c Config) (*Hub, error) {
 	if h.Config.Endpoint == "" {
 		h.Config.Endpoint = guess(t.Addr())
 	}
+	if _, err := tunnel.NewToken(t.PublicKey(), h.RootDigest, h.Config.Endpoint); err != nil {
+		return nil, errors.Join(fmt.Errorf("start hub: --hub-endpoint: %w", err), t.Close())
+	}
 	return h, nil
 }
 
@@ -105,7 +108,7 @@ func (h *Hub) Run(ctx context.Context) error {
 }
 
 // Addr is where the hub listens on the public network.
-func (h *Hub) Addr() netip.AddrPort { return h.tunnel.Addr() }
+func (h *Hub) Addr() netip.AddrPort { return unmap(h.tunnel.Addr()) }
 
 // Endpoint is the host:port that tokens name.
 func (h *Hub) Endpoint() string { return h.Config.Endpoint }
@@ -164,13 +167,16 @@ func LoadKey(file string) (key [32]byte, err error) {
 // guess finds the address under which this machine is known outside. Connecting UDP sends nothing:
 // it only asks the kernel which source address would be used.
 func guess(at netip.AddrPort) string {
-	if !at.Addr().IsUnspecified() {
+	if at = unmap(at); !at.Addr().IsUnspecified() {
 		return at.String()
 	}
 	host := netip.AddrFrom4([4]byte{127, 0, 0, 1})
 	if c, err := net.Dial("udp", "192.0.2.1:9"); err == nil { // TEST-NET-1, RFC 5737
-		host = c.LocalAddr().(*net.UDPAddr).AddrPort().Addr()
+		host = unmap(c.LocalAddr().(*net.UDPAddr).AddrPort()).Addr()
 		c.Close()
 	}
 	return netip.AddrPortFrom(host, at.Port()).String()
 }
+
+// unmap writes an IPv4 address as such, and not as the IPv6 address that a socket for both shows.
+func unmap(a netip.AddrPort) netip.AddrPort { return netip.AddrPortFrom(a.Addr().Unmap(), a.Port()) }

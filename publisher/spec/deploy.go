@@ -130,7 +130,7 @@ func checkTestName(v string) string {
 // checkRelative accepts a path inside the checkout.
 func checkRelative(v string) string {
 	if v == "" || v == "." || path.IsAbs(v) || path.Clean(v) != v || v == ".." || strings.HasPrefix(v, "../") || strings.ContainsFunc(v, control) {
-		return "a relative path inside the repository, without .. and doubled slashes"
+		return "a relative path inside the repository, without .. or doubled slashes"
 	}
 	return ""
 }
@@ -138,7 +138,7 @@ func checkRelative(v string) string {
 // checkInstall accepts what every target's file system and shell take as it is.
 func checkInstall(v string) string {
 	if checkRelative(v) != "" || len(v) > 255 || strings.Trim(v, letters+"._+@-/") != "" || strings.HasPrefix(v, "-") || strings.Contains(v, "/-") {
-		return "a relative path of letters, digits and . _ + @ - without .. and doubled slashes"
+		return "a relative path of letters, digits and . _ + @ - without .. or doubled slashes"
 	}
 	return ""
 }
@@ -154,7 +154,7 @@ func checkMode(v string) string {
 // checkDirectory accepts the folder on the targets.
 func checkDirectory(v string) string {
 	if !path.IsAbs(v) || path.Clean(v) != v || v == "/" || len(v) > 200 || strings.Trim(v, letters+"._+@-/") != "" {
-		return "an absolute path of letters, digits and . _ + @ - without .. and a closing slash, such as /srv/shop"
+		return "an absolute path of letters, digits and . _ + @ - without .. or a closing slash, such as /srv/shop"
 	}
 	return ""
 }
