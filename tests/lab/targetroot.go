@@ -48,7 +48,11 @@ func TargetRoot(ctx context.Context, cache string, say func(string)) (string, er
 	begun := time.Now()
 	part := fmt.Sprintf("%s.%d.part", path, os.Getpid())
 	defer os.Remove(part)
-	cmd := exec.CommandContext(ctx, "mmdebstrap", append(targetRecipe(), "--format=tar", targetSuite, part)...)
+	args := append(targetRecipe(), "--format=tar", targetSuite, part)
+	if mirror := debianMirror(ctx); mirror != "" {
+		args = append(args, mirror)
+	}
+	cmd := exec.CommandContext(ctx, "mmdebstrap", args...)
 	// mmdebstrap looks for dpkg's programs in PATH, and an ordinary user's PATH lacks the sbin folders.
 	cmd.Env = append(os.Environ(), "PATH="+os.Getenv("PATH")+":/usr/local/sbin:/usr/sbin:/sbin")
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) } // it removes its folder then
@@ -66,6 +70,18 @@ func TargetRoot(ctx context.Context, cache string, say func(string)) (string, er
 	}
 	say(fmt.Sprintf("the targets' root is ready after %.0f s", time.Since(begun).Seconds()))
 	return path, nil
+}
+
+// debianMirror is the archive that this machine's apt takes Debian from; "" leaves the choice to mmdebstrap.
+func debianMirror(ctx context.Context) string {
+	// Where apt is not there or says nothing, mmdebstrap's own mirror is right.
+	out, _ := exec.CommandContext(ctx, "apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages").Output()
+	for _, uri := range strings.Fields(string(out)) {
+		if strings.HasSuffix(strings.TrimSuffix(uri, "/"), "/debian") { // not debian-security, which is another archive
+			return uri
+		}
+	}
+	return ""
 }
 
 // lastLines returns the last n lines of s.
