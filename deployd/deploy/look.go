@@ -78,8 +78,9 @@ rm -f .current.new && ln -s -- %[2]s .current.new && mv -T .current.new current 
 	return err
 }
 
-// settle makes what was written survive a power cut of the target; older systems only know the whole.
-const settle = "\n[ $? = 0 ] && { sync -f . 2>/dev/null || sync; }"
+// settle makes names in the working directory survive a power cut of the target. Only that folder is synced,
+// since on a busy server all the rest may take minutes; a sync that takes no names does the whole.
+const settle = "\n[ $? = 0 ] && { sync . 2>/dev/null || sync; }"
 
 // Restart runs the plan's restart command, where there is one, in its directory. What the command
 // starts in the background keeps no hold of the SSH connection: it writes to a file.

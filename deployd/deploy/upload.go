@@ -23,8 +23,8 @@ const partSuffix = ".part"
 // sessions is how many files go to one target at the same time; sshd allows ten by default.
 const sessions = 4
 
-// hashRate is what the slowest target is expected to hash, bytes a second.
-const hashRate = 4 << 20
+// diskRate is what the slowest target is expected to hash or to write, bytes a second.
+const diskRate = 4 << 20
 
 // Damaged says that a file of the node's store is not what its name promises.
 type Damaged struct{ Path, SHA256 string }
@@ -97,11 +97,17 @@ func (h *Host) Check(ctx context.Context, m release.Manifest) error {
 		return fmt.Errorf("set modes: %w", err)
 	}
 	// A damaged folder of that name gives way: it is not whole, as was seen above.
-	_, err = h.run(ctx, commandTime, script(`cd %[1]s || exit 1
+	_, err = h.run(ctx, limit(m.Bytes()), script(`cd %[1]s || exit 1
+sync -f %[3]s 2>/dev/null || sync
 rm -rf %[2]s.old
 if [ -e %[2]s ]; then mv -T %[2]s %[2]s.old || exit 1; fi
 mv -T %[3]s %[2]s && rm -rf %[2]s.old`, releases, "./"+m.ID, "./"+m.ID+partSuffix)+settle, nil)
 	return err
+}
+
+// limit is how long a target may take to read or to sync so many bytes.
+func limit(size int64) time.Duration {
+	return commandTime + time.Duration(size/diskRate)*time.Second
 }
 
 // matching asks which artifacts lie in dir with the right digest. A folder that is not there has none.
@@ -110,8 +116,7 @@ func (h *Host) matching(ctx context.Context, dir string, artifacts []release.Art
 	for _, a := range artifacts {
 		fmt.Fprintf(&list, "%s  ./%s\n", a.SHA256, a.Path)
 	}
-	limit := commandTime + time.Duration(size/hashRate)*time.Second
-	out, err := h.run(ctx, limit, script(`if cd %s 2>/dev/null; then sha256sum -c - 2>/dev/null; else cat >/dev/null; fi; exit 0`, dir),
+	out, err := h.run(ctx, limit(size), script(`if cd %s 2>/dev/null; then sha256sum -c - 2>/dev/null; else cat >/dev/null; fi; exit 0`, dir),
 		strings.NewReader(list.String()))
 	if err != nil {
 		return nil, fmt.Errorf("ask for digests: %w", err)
