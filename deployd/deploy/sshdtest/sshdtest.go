@@ -94,9 +94,12 @@ func (s *Server) configure(authorized string) {
 	config := fmt.Sprintf("ListenAddress %s:%d\nHostKey %s/host_key\nAuthorizedKeysFile %s/authorized_keys\nPidFile none\n"+
 		"StrictModes no\nUsePAM no\nUseDNS no\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin prohibit-password\n",
 		s.Target.Address, s.Target.Port, s.dir, s.dir)
+	// A home of its own, as the start-up files of whoever runs the tests are no part of a target.
+	config += "SetEnv HOME=/srv"
 	if s.o.Path != "" {
-		config += "SetEnv PATH=" + s.o.Path + "\n"
+		config += " PATH=" + s.o.Path
 	}
+	config += "\n"
 	s.write("sshd_config", config)
 }
 
