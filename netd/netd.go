@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"time"
 
+	"airlock/netd/tunnel"
 	"airlock/netd/windows"
 )
 
@@ -68,9 +69,21 @@ type Tunnel interface {
 }
 
 // Peer is what a tunnel needs to know.
-type Peer struct {
-	PrivateKey [32]byte
-	HubKey     [32]byte
-	Hub        netip.AddrPort // resolved
-	Address    netip.Addr     // our own, inside the tunnel
+type Peer = tunnel.Peer
+
+// Meter is what a Link may be besides: one that counts the bytes of its interface since the
+// interface appeared. Where a Link is none, the bytes of a window are those of its dials.
+type Meter interface {
+	Counters() (in, out uint64, err error)
 }
+
+// Handshaker is what a Tunnel may be besides.
+type Handshaker interface {
+	// LastHandshake is when the hub last answered; zero if it never did.
+	LastHandshake() time.Time
+}
+
+var (
+	_ Tunnel     = (*tunnel.Node)(nil)
+	_ Handshaker = (*tunnel.Node)(nil)
+)

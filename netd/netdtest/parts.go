@@ -1,0 +1,235 @@
+package netdtest
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"time"
+
+	"airlock/netd"
+	"airlock/netd/tunnel"
+	"airlock/netd/windows"
+)
+
+// modem is a module that does as it is told, and starts with its radio on.
+type modem struct{ w *World }
+
+var _ netd.Modem = modem{}
+
+// Up switches the radio on and the data context too.
+func (m modem) Up(ctx context.Context, say func(string)) error {
+	say("Looking for the modem")
+	return m.w.step(ctx, "modem up", func() error {
+		if m.w.noModule {
+			return &windows.Problem{Code: windows.CodeNoModem, Detail: "no modem was found: plug it in"}
+		}
+		m.w.radio = true
+		say("Registered with the network")
+		return nil
+	})
+}
+
+// Down switches the radio off.
+func (m modem) Down(ctx context.Context) error {
+	return m.w.step(ctx, "modem down", func() error {
+		m.w.radio = false
+		return nil
+	})
+}
+
+// Status is as last read back.
+func (m modem) Status() windows.ModemStatus {
+	m.w.mu.Lock()
+	defer m.w.mu.Unlock()
+	s := windows.ModemStatus{Present: !m.w.noModule, Model: "netdtest", SIM: "ready", Radio: "off"}
+	if m.w.radio {
+		s.Radio = "on"
+	}
+	return s
+}
+
+// link is one of the two interfaces.
+type link struct {
+	w    *World
+	name string
+}
+
+var (
+	_ netd.Link  = link{}
+	_ netd.Meter = link{}
+)
+
+// Find names the interface.
+func (l link) Find() (string, error) {
+	l.w.mu.Lock()
+	defer l.w.mu.Unlock()
+	name := "find " + l.name
+	if f := l.w.faults[name]; len(f) > 0 {
+		l.w.faults[name] = f[1:]
+		if f[0] != nil {
+			return "", f[0]
+		}
+	}
+	if l.w.links[l.name] == nil {
+		code := windows.CodeNoLink
+		if l.name == OuterName {
+			code = windows.CodeNoModem
+		}
+		return "", &windows.Problem{Code: code, Detail: "there is no interface " + l.name}
+	}
+	return l.name, nil
+}
+
+// Up raises the interface; it refuses one that the interlock does not pass.
+func (l link) Up(ctx context.Context, say func(string)) (n netd.Network, err error) {
+	say("Raising " + l.name)
+	err = l.w.step(ctx, l.name+" up", func() error {
+		d := l.w.links[l.name]
+		switch {
+		case d == nil:
+			return refuse("%s is gone", l.name)
+		case !d.guarded:
+			return refuse("%s has no chains", l.name)
+		case l.w.passes() != l.name:
+			return refuse("%s is raised, and the interlock passes %q", l.name, l.w.passes())
+		case l.name == OuterName && !l.w.radio:
+			return &windows.Problem{Code: windows.CodeNoNetwork, Detail: "no address came: the data context is not active"}
+		}
+		d.up = true
+		return nil
+	})
+	if l.name == OuterName {
+		return netd.Network{Address: netip.MustParsePrefix("198.51.100.7/24"), Gateway: netip.MustParseAddr("198.51.100.1")}, err
+	}
+	if l.w.LAN.IsValid() {
+		return netd.Network{Address: l.w.LAN}, err
+	}
+	return netd.Network{Address: netip.MustParsePrefix("127.0.0.2/8")}, err
+}
+
+// Down takes it down.
+func (l link) Down(ctx context.Context) error {
+	return l.w.step(ctx, l.name+" down", func() error {
+		if d := l.w.links[l.name]; d != nil {
+			d.up = false
+		}
+		return nil
+	})
+}
+
+// Counters implements netd.Meter: a frame of 100 bytes each way at every asking.
+func (l link) Counters() (in, out uint64, err error) {
+	l.w.mu.Lock()
+	defer l.w.mu.Unlock()
+	if l.w.links[l.name] == nil {
+		return 0, 0, refuse("%s is gone", l.name)
+	}
+	l.w.in, l.w.out = l.w.in+100, l.w.out+100
+	return l.w.in, l.w.out, nil
+}
+
+// gate is the interlock.
+type gate struct{ w *World }
+
+var _ netd.Interlock = gate{}
+
+// Attach hangs the chains on a link that is down.
+func (g gate) Attach(name string) error {
+	return g.w.step(context.Background(), "attach "+name, func() error {
+		d := g.w.links[name]
+		switch {
+		case d == nil:
+			return refuse("%s is gone", name)
+		case d.up:
+			return refuse("%s is up", name)
+		}
+		d.guarded = true
+		return nil
+	})
+}
+
+// Open lets one interface pass.
+func (g gate) Open(name string, budget time.Duration) error {
+	return g.w.step(context.Background(), "open "+name, func() error {
+		d := g.w.links[name]
+		switch {
+		case d == nil || !d.guarded:
+			return refuse("%s has no chains", name)
+		case budget <= 0 || budget > 30*time.Minute:
+			return refuse("a budget of %v", budget)
+		}
+		for other, d := range g.w.links {
+			if other != name && d.up {
+				return refuse("%s is up", other)
+			}
+		}
+		g.w.pass, g.w.passTill = name, g.w.now().Add(leaseTime)
+		return nil
+	})
+}
+
+// Renew prolongs the lease, if it has not lapsed.
+func (g gate) Renew(name string) error {
+	return g.w.step(context.Background(), "renew "+name, func() error {
+		if g.w.passes() != name {
+			return refuse("the lease of %s has lapsed", name)
+		}
+		g.w.passTill = g.w.now().Add(leaseTime)
+		return nil
+	})
+}
+
+// Shut lets nothing pass.
+func (g gate) Shut() error {
+	return g.w.step(context.Background(), "shut", func() error {
+		g.w.passTill = time.Time{}
+		return nil
+	})
+}
+
+// tube is the tunnel; what is dialled through it goes to World.Publisher.
+type tube struct{ w *World }
+
+var _ netd.Tunnel = tube{}
+
+// Up waits for the hub's answer.
+func (t tube) Up(ctx context.Context, p netd.Peer) error {
+	return t.w.step(ctx, "tunnel up", func() error {
+		d := t.w.links[OuterName]
+		switch {
+		case d == nil || !d.up || t.w.passes() != OuterName:
+			return refuse("there is no way to the hub")
+		case p.PrivateKey == [32]byte{} || p.HubKey == [32]byte{} || !p.Hub.IsValid() || !p.Address.IsValid():
+			return refuse("an incomplete peer: hub %s, address %s", p.Hub, p.Address)
+		case t.w.UnknownHub:
+			return tunnel.ErrNoHandshake
+		}
+		t.w.tunnel = true
+		return nil
+	})
+}
+
+// Dial connects to World.Publisher, wherever the asker thinks it goes.
+func (t tube) Dial(ctx context.Context, address string) (net.Conn, error) {
+	err := t.w.step(ctx, "dial", func() error {
+		switch {
+		case !t.w.tunnel:
+			return refuse("dial %s: the tunnel is down", address)
+		case t.w.Publisher == "":
+			return refuse("dial %s: this World has no publisher", address)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return dial(ctx, t.w.Publisher)
+}
+
+// Down stops it.
+func (t tube) Down() error {
+	return t.w.step(context.Background(), "tunnel down", func() error {
+		t.w.tunnel = false
+		return nil
+	})
+}
