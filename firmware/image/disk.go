@@ -25,6 +25,9 @@ func (b *Builder) makeRoot(ctx context.Context, base *Archive, binaries map[stri
 	}
 	os.Remove(b.rootFile())
 	cmd := b.command(ctx, "mksquashfs", "-", b.rootFile(), "-tar", "-comp", "zstd", "-Xcompression-level", "3",
+		// The root directory does not come from the archive but from who runs this; version 4.5 obeys
+		// -all-root there, but not -root-uid.
+		"-all-root", "-root-mode", "0755", "-root-time", fmt.Sprint(b.cfg.Epoch.Unix()),
 		"-b", "128K", "-quiet", "-no-progress", "-noappend")
 	var said bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &said, &said

@@ -123,7 +123,8 @@ func (e Entry) write(w *tar.Writer, at time.Time) error {
 }
 
 // merge writes the root file system as one archive: of the base what is neither left out nor laid
-// over, then the entries. No time stamp is later than at.
+// over, then the entries. No time stamp is later than at, everything belongs to root, and no program
+// runs with rights that its caller has not: nothing on the appliance needs set-uid.
 func merge(out io.Writer, base *Archive, recipe *Recipe, entries []Entry, at time.Time) error {
 	over := map[string]bool{}
 	for _, e := range entries {
@@ -142,11 +143,7 @@ func merge(out io.Writer, base *Archive, recipe *Recipe, entries []Entry, at tim
 		if h.Typeflag == tar.TypeLink && (recipe.leavesOut(clean(h.Linkname)) || over[clean(h.Linkname)]) {
 			return fmt.Errorf("/%s is a hard link to /%s, which is left out or laid over; do the same with both", name, clean(h.Linkname))
 		}
-		if h.ModTime.After(at) {
-			h.ModTime = at
-		}
-		h.AccessTime, h.ChangeTime = time.Time{}, time.Time{}
-		h.Format = tar.FormatPAX
+		tidy(h, at)
 		if err := w.WriteHeader(h); err != nil {
 			return err
 		}
@@ -165,6 +162,19 @@ func merge(out io.Writer, base *Archive, recipe *Recipe, entries []Entry, at tim
 		}
 	}
 	return w.Close()
+}
+
+// tidy makes a header of the base fit for the image.
+func tidy(h *tar.Header, at time.Time) {
+	if h.ModTime.After(at) {
+		h.ModTime = at
+	}
+	if h.Typeflag == tar.TypeReg || h.Typeflag == tar.TypeLink {
+		h.Mode &^= 0o6000
+	}
+	h.Uid, h.Gid, h.Uname, h.Gname = 0, 0, "root", "root"
+	h.AccessTime, h.ChangeTime = time.Time{}, time.Time{}
+	h.Format = tar.FormatPAX
 }
 
 // checkPlace refuses an entry beneath something that is no directory in the base (/bin is a link to
