@@ -143,7 +143,7 @@ func (c *command) root() *cobra.Command {
 	}
 	root.PersistentFlags().BoolVar(&c.json, "json", false, "print JSON on stdout, one object a line")
 	if c.HasConfig {
-		root.PersistentFlags().StringVar(&c.config, "config", "", "node.yaml that names the sockets (default: the installed one)")
+		root.PersistentFlags().StringVar(&c.config, "config", "", "node.yaml to use in place of the installed one")
 	}
 	root.SetIn(c.Stdin)
 	root.SetOut(c.Stdout)
@@ -174,8 +174,8 @@ func (c *command) version() *cobra.Command {
 
 func (c *command) key() *cobra.Command {
 	return &cobra.Command{
-		Use: "key", Short: "Print the node's SSH public key, for authorized_keys on the targets",
-		Example: examples("key", "key | ssh root@web-1 'cat >> ~deploy/.ssh/authorized_keys'"), Args: none,
+		Use: "key", Short: "Print the node's SSH public key, for the targets",
+		Example: examples("key", "key    # append it to ~deploy/.ssh/authorized_keys on each target"), Args: none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, err := c.courier.Status(cmd.Context())
 			switch {
@@ -199,7 +199,7 @@ func (c *command) console() *cobra.Command {
 
 func (c *command) fault() *cobra.Command {
 	clear := &cobra.Command{
-		Use: "clear", Short: "Say that the cause of a latched fault is gone; netd reads both doors back before it opens any",
+		Use: "clear", Short: "Say that the fault's cause is gone; both doors are read back first",
 		Example: examples("fault clear"), Args: none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := c.doors.ClearFault(cmd.Context()); err != nil {

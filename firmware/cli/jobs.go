@@ -55,7 +55,7 @@ func orElse(s, other string) string {
 
 func (c *command) fetch() *cobra.Command {
 	return &cobra.Command{
-		Use: "fetch", Short: "Open the outer door and fetch the release assigned to this node",
+		Use: "fetch", Short: "Open the outer door and fetch the assigned release",
 		Example: examples("fetch", "fetch --json"), Args: none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			err := c.run(cmd.Context(), plainJob(c.courier.Fetch))
@@ -69,7 +69,7 @@ func (c *command) fetch() *cobra.Command {
 
 func (c *command) report() *cobra.Command {
 	return &cobra.Command{
-		Use: "report", Short: "Open the outer door and send the queued reports to the publisher",
+		Use: "report", Short: "Open the outer door and send the queued reports",
 		Example: examples("report"), Args: none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return c.run(cmd.Context(), plainJob(c.courier.Report))
@@ -80,7 +80,7 @@ func (c *command) report() *cobra.Command {
 func (c *command) deploy() *cobra.Command {
 	var yes bool
 	cmd := &cobra.Command{
-		Use: "deploy", Short: "Open the inner door and deploy the fetched release to every target of the site",
+		Use: "deploy", Short: "Open the inner door and deploy to every target of the site",
 		Example: examples("deploy", "deploy --yes    # without being asked"), Args: none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := c.confirmDeploy(cmd.Context(), yes); err != nil {
@@ -165,7 +165,7 @@ func (c *command) update() *cobra.Command {
 
 func (c *command) watch() *cobra.Command {
 	return &cobra.Command{
-		Use: "watch", Short: "Follow the job that is running, from its first line on",
+		Use: "watch", Short: "Follow the job that runs, from its first line on",
 		Example: examples("watch"), Args: none,
 		RunE: func(cmd *cobra.Command, _ []string) error { return c.run(cmd.Context(), c.courier.Watch) },
 	}
@@ -173,7 +173,7 @@ func (c *command) watch() *cobra.Command {
 
 func (c *command) cancel() *cobra.Command {
 	return &cobra.Command{
-		Use: "cancel", Short: "End the job that is running: a fetch keeps what it has, a deployment reverts first",
+		Use: "cancel", Short: "End the job that runs; a deployment reverts first",
 		Example: examples("cancel"), Args: none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := c.courier.Cancel(cmd.Context()); err != nil {
@@ -189,7 +189,7 @@ func (c *command) cancel() *cobra.Command {
 
 func (c *command) enrol() *cobra.Command {
 	return &cobra.Command{
-		Use: "enrol TOKEN", Short: "Make this node a member of the publisher that gave the one-time token",
+		Use: "enrol TOKEN", Short: "Join the publisher that gave the one-time token",
 		Example: examples("enrol AIRLOCK1-AUpuB...", "enrol -    # the token comes on stdin"),
 		Args:    cobra.ArbitraryArgs, // a pasted token may have been torn apart by white space
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -66,7 +66,9 @@ func (a *asker) explain(err error) error {
 		return fmt.Errorf("a line is longer than %d characters; nothing was done", lineLimit)
 	case errors.Is(err, errIdle):
 		return errors.New("nothing was typed; nothing was done")
-	case errors.Is(err, errInterrupt), errors.Is(err, errLogout), errors.Is(err, io.EOF):
+	case errors.Is(err, errInterrupt):
+		return errors.New("interrupted")
+	case errors.Is(err, errLogout), errors.Is(err, io.EOF):
 		return errors.New("given up; nothing was done")
 	}
 	return err
