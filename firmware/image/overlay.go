@@ -70,7 +70,10 @@ func readOverlay(dir string) ([]Entry, error) {
 			e.Mode = fs.ModeSymlink | 0o777
 			e.Target, err = os.Readlink(name)
 		case 0:
-			e.Mode = 0o644 | info.Mode().Perm()&0o111
+			e.Mode = 0o644
+			if info.Mode()&0o111 != 0 {
+				e.Mode = 0o755
+			}
 			e.Content, err = os.ReadFile(name)
 		default:
 			err = fmt.Errorf("%s is no file, directory or symbolic link", name)
