@@ -1,0 +1,115 @@
+package modem
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"airlock/drivers/at"
+	"airlock/drivers/serial"
+)
+
+// Serial is the Opener for real hardware: the first USB serial port that answers AT commands.
+func Serial(f serial.Finder) Opener {
+	return func(ctx context.Context) (Port, error) {
+		found, err := f.Find(ctx)
+		switch {
+		case errors.Is(err, serial.ErrNone):
+			return nil, fmt.Errorf("%w: %w", ErrNotPresent, err)
+		case err != nil:
+			return nil, err
+		}
+		return named{found.AT, found.Candidate.String()}, nil
+	}
+}
+
+// named is a port with a name for people.
+type named struct {
+	*at.AT
+	name string
+}
+
+func (n named) String() string { return n.name }
+
+// ensurePort opens the port unless it is open and alive.
+func (m *Modem) ensurePort(ctx context.Context) error {
+	if m.port != nil {
+		select {
+		case <-m.port.Closed():
+			m.drop()
+		default:
+			return nil
+		}
+	}
+	port, err := m.open(ctx)
+	if err != nil {
+		m.note(func(s *Status) { *s = Status{SIM: "unknown", Radio: "unknown"} })
+		return err
+	}
+	m.port, m.identified, m.domains = port, false, nil
+	m.listen()
+	m.note(func(s *Status) {
+		*s = Status{Present: true, SIM: "unknown", Radio: "unknown"}
+		if name, ok := port.(fmt.Stringer); ok {
+			s.Port = name.String()
+		}
+	})
+	m.mu.Lock()
+	m.closed = port.Closed()
+	m.mu.Unlock()
+	return nil
+}
+
+// listen wakes waiting phases by unsolicited lines. What a line says is not trusted: the phase asks again.
+func (m *Modem) listen() {
+	for _, prefix := range [...]string{"+CREG", "+CGREG", "+CEREG", "+C5GREG", "+CPIN", "+CGEV", "+CFUN",
+		"+QNETDEVSTATUS", "+QIND", "RDY", "POWERED DOWN"} {
+		m.port.Handle(prefix, func(line string) {
+			m.log.Debug("modem says", "line", line)
+			select {
+			case m.wake <- struct{}{}:
+			default:
+			}
+		})
+	}
+}
+
+// drop lets go of the port.
+func (m *Modem) drop() {
+	if m.port == nil {
+		return
+	}
+	m.port.Close()
+	m.port = nil
+}
+
+// await returns when an unsolicited line came, or it is time for another look; an error when ctx ended.
+func (m *Modem) await(ctx context.Context) error {
+	timer := time.NewTimer(m.cfg.Times.Poll)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-m.port.Closed():
+		return at.ErrClosed
+	case <-m.wake:
+	case <-timer.C:
+	}
+	return nil
+}
+
+// command runs one command within its own deadline.
+func (m *Modem) command(ctx context.Context, within time.Duration, cmd string) ([]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	return m.port.Command(ctx, cmd)
+}
+
+// Deadlines of commands that are not in a profile. 27.007 sets none; these are the manuals' and ModemManager's.
+const (
+	quick    = 5 * time.Second
+	simQuery = 10 * time.Second
+	function = 30 * time.Second // +CFUN: Quectel 15 s, Telit 20 s, Huawei 30 s
+	operator = 10 * time.Second
+)

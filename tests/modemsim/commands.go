@@ -1,0 +1,199 @@
+package modemsim
+
+import (
+	"strconv"
+	"strings"
+	"time"
+)
+
+// form is how a command is used.
+type form int
+
+const (
+	action form = iota // +CSQ
+	read               // +CFUN?
+	test               // +CFUN=?
+	set                // +CFUN=1
+)
+
+// call is one command as typed.
+type call struct {
+	name string // upper case: "+CFUN", "E", "I"
+	form form
+	args []string // without quotes
+}
+
+func (c call) arg(i int) string {
+	if i >= len(c.args) {
+		return ""
+	}
+	return c.args[i]
+}
+
+func (c call) cid(i int) (int, bool) {
+	n, err := strconv.Atoi(c.arg(i))
+	return n, err == nil && n >= 1 && n <= 15
+}
+
+// reply is what a command answers: lines, then OK or an error, after a delay; then something may happen.
+type reply struct {
+	lines []string
+	code  int // 0 OK; -1 ERROR without a code; else a CME code
+	delay time.Duration
+	after func() // called under the lock, behind the final result
+}
+
+func say(lines ...string) reply { return reply{lines: lines} }
+func refuse(code int) reply     { return reply{code: code} }
+
+// commands is the table of what the module knows.
+func commands() map[string]func(*Sim, call) reply {
+	return map[string]func(*Sim, call) reply{
+		"+CGMI": identity(func(p Personality) string { return p.Manufacturer }),
+		"+GMI":  identity(func(p Personality) string { return p.Manufacturer }),
+		"+CGMM": identity(func(p Personality) string { return p.Model }),
+		"+GMM":  identity(func(p Personality) string { return p.Model }),
+		"+CGMR": identity(func(p Personality) string { return p.Revision }),
+		"+GMR":  identity(func(p Personality) string { return p.Revision }),
+		"+CGSN": identity(func(p Personality) string { return p.IMEI }),
+		"+GSN":  identity(func(p Personality) string { return p.IMEI }),
+		"+CMEE": cmee, "+CFUN": cfun, "+CPIN": cpin, "+CPINR": cpinr, "+QPINC": qpinc, "+CIMI": cimi,
+		"+CCID": ccid, "+QCCID": ccid, "+CREG": creg, "+CGREG": creg, "+CEREG": creg, "+C5GREG": creg,
+		"+COPS": cops, "+CSQ": csq, "+CGATT": cgatt, "+CGDCONT": cgdcont, "+CGACT": cgact,
+		"+CGPADDR": cgpaddr, "+CGCONTRDP": cgcontrdp, "+QNETDEVCTL": qnetdevctl, "+QNETDEVSTATUS": qnetdevstatus,
+		"+CCLK": cclk, "+CTZR": accept, "+CTZU": accept, "+CGEREP": accept,
+		"+GCAP": func(*Sim, call) reply { return say("+GCAP: +CGSM") },
+		"E":     basicE, "V": basicV, "I": basicI, "Z": reset, "&F": reset,
+		"Q": accept, "X": accept, "&C": accept, "&D": accept, "S": accept, "H": accept,
+	}
+}
+
+func identity(of func(Personality) string) func(*Sim, call) reply {
+	return func(s *Sim, c call) reply {
+		switch c.form {
+		case action:
+			return say(of(s.cfg.Personality))
+		case test:
+			return reply{}
+		}
+		return refuse(50)
+	}
+}
+
+func accept(*Sim, call) reply { return reply{} }
+
+func cmee(s *Sim, c call) reply {
+	switch c.form {
+	case test:
+		return say("+CMEE: (0-2)")
+	case read:
+		return say("+CMEE: " + strconv.Itoa(s.cmee))
+	}
+	n, err := strconv.Atoi(c.arg(0))
+	if err != nil || n < 0 || n > 2 {
+		return refuse(50)
+	}
+	s.cmee = n
+	return reply{}
+}
+
+func basicE(s *Sim, c call) reply { s.echo = c.arg(0) == "1"; return reply{} }
+
+func basicV(s *Sim, c call) reply { s.verbose = c.arg(0) != "0"; return reply{} }
+
+func basicI(s *Sim, c call) reply {
+	p := s.cfg.Personality
+	return say(p.Manufacturer, p.Model, "Revision: "+p.Revision)
+}
+
+func reset(s *Sim, c call) reply {
+	s.dialogueDefaults()
+	return reply{}
+}
+
+// parseLine takes a command line (without AT) apart, as V.250 §5.2.1 puts it together: basic commands follow each other,
+// extended ones are separated by semicolons; quotes protect.
+func parseLine(line string) ([]call, bool) {
+	var calls []call
+	for line != "" {
+		switch {
+		case line[0] == ';' || line[0] == ' ':
+			line = line[1:]
+		case strings.IndexByte("+^$#!%*_", line[0]) >= 0:
+			end := endOfExtended(line)
+			calls = append(calls, parseExtended(strings.TrimSpace(line[:end])))
+			line = line[end:]
+		default:
+			c, rest, ok := parseBasic(line)
+			if !ok {
+				return nil, false
+			}
+			calls, line = append(calls, c), rest
+		}
+	}
+	return calls, true
+}
+
+func endOfExtended(line string) int {
+	quoted := false
+	for i := range len(line) {
+		switch {
+		case line[i] == '"':
+			quoted = !quoted
+		case line[i] == ';' && !quoted:
+			return i
+		}
+	}
+	return len(line)
+}
+
+func parseExtended(s string) call {
+	i := strings.IndexAny(s, "=?")
+	if i < 0 {
+		return call{name: strings.ToUpper(s)}
+	}
+	c := call{name: strings.ToUpper(s[:i])}
+	switch rest := s[i:]; {
+	case rest == "?":
+		c.form = read
+	case rest == "=?":
+		c.form = test
+	default:
+		c.form, c.args = set, splitArgs(strings.TrimPrefix(rest, "="))
+	}
+	return c
+}
+
+func splitArgs(s string) []string {
+	var args []string
+	quoted, start := false, 0
+	for i := 0; i <= len(s); i++ {
+		switch {
+		case i == len(s) || s[i] == ',' && !quoted:
+			args = append(args, strings.Trim(strings.TrimSpace(s[start:i]), `"`))
+			start = i + 1
+		case s[i] == '"':
+			quoted = !quoted
+		}
+	}
+	return args
+}
+
+// parseBasic reads one letter with its number: E0, &C1, S7=60.
+func parseBasic(line string) (c call, rest string, ok bool) {
+	n := 1
+	if line[0] == '&' || line[0] == '\\' {
+		n = 2
+	}
+	if len(line) < n {
+		return c, "", false
+	}
+	c.name = strings.ToUpper(line[:n])
+	i := n
+	for i < len(line) && (line[i] >= '0' && line[i] <= '9' || c.name == "S" && strings.IndexByte("=?", line[i]) >= 0) {
+		i++
+	}
+	c.args = []string{line[n:i]}
+	last := c.name[len(c.name)-1]
+	return c, line[i:], last >= 'A' && last <= 'Z'
+}

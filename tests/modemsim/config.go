@@ -1,0 +1,178 @@
+package modemsim
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Config describes a module, its SIM and its network. The zero value is a Quectel EC25 with a good SIM, in tests' time.
+type Config struct {
+	Personality Personality
+	SIM         SIM
+	Network     Network
+	Times       Times
+	Faults      Faults
+	// Seed makes drift and faults repeatable.
+	Seed uint64
+	// LeftOn starts the module as a crash may have left it: registered, and data flowing.
+	LeftOn bool
+	// Function is the +CFUN that the module wakes up with: 1 for most modules in most cases, 4 when that was
+	// stored. Zero means 1.
+	Function int
+	// OnData is called when data can flow, and when it no longer can. It returns before the module
+	// answers the command that caused it.
+	OnData func(active bool)
+	// OnState is called with every change of radio, registration and data, in order.
+	OnState func(StateChange)
+}
+
+// StateChange is one line of the history.
+type StateChange struct {
+	At   time.Time
+	What string // one of the What constants
+}
+
+// What can change.
+const (
+	RadioOn      = "radio on"
+	RadioOff     = "radio off"
+	Registered   = "registered"
+	Deregistered = "deregistered"
+	DataOn       = "data on"
+	DataOff      = "data off"
+)
+
+// SIM is the card.
+type SIM struct {
+	Missing bool
+	PIN     string // asked for after power-up when set
+	ICCID   string
+	IMSI    string
+}
+
+// Network is what the module hears on the air.
+type Network struct {
+	Name    string // long operator name
+	PLMN    string // five or six digits
+	Access  int    // <AcT> of 27.007 §7.3; 7 is LTE
+	Roaming bool
+	RSSI    int // <rssi> of +CSQ around which the signal drifts, 0 to 31
+	APN     string
+	Address netip.Addr
+}
+
+// Times are how long the module takes; zero values are short, for tests.
+type Times struct {
+	Boot     time.Duration // from the first Serve to the first answer
+	SIM      time.Duration // from boot until the SIM is ready
+	Function time.Duration // +CFUN
+	Search   time.Duration // from radio on to searching
+	Register time.Duration // from searching to registered
+	Activate time.Duration // +CGACT, +QNETDEVCTL
+}
+
+// Lifelike are times as real modules take them, roughly; for demonstrations.
+func Lifelike() Times {
+	return Times{Boot: 200 * time.Millisecond, SIM: 800 * time.Millisecond, Function: 300 * time.Millisecond,
+		Search: 500 * time.Millisecond, Register: 1500 * time.Millisecond, Activate: 400 * time.Millisecond}
+}
+
+// Faults are what can be wrong. SetFaults changes them while the module runs.
+type Faults struct {
+	Silent     bool // takes bytes, says nothing
+	Deny       bool // the network refuses the SIM
+	Stuck      bool // searches for ever
+	URCInReply bool // puts an unsolicited line before the final result of every reply
+	Split      bool // sends byte by byte
+	Merge      bool // holds a reply back and sends it with what follows
+	// StrayErrors sends so many ERRORs after the first command (seen with Quectel RM500U).
+	StrayErrors int
+	// IgnoreOff answers OK to so many +CFUN=4 and does nothing.
+	IgnoreOff int
+	// Linger stays registered for that long after +CFUN=4.
+	Linger time.Duration
+	// BogusPIN says SIM PIN for that long after boot though the SIM has none (seen with RM520N).
+	BogusPIN time.Duration
+	// Late answers commands that start with Command only after Delay, each Times times.
+	Late Late
+	// RefuseData answers so many activations with +CME ERROR: 30, then grants.
+	RefuseData int
+	// DataError, when set, is the CME code for every activation.
+	DataError int
+	// NoBinding accepts +QNETDEVCTL so many times without tying the interface to the context.
+	NoBinding int
+}
+
+// Late delays answers.
+type Late struct {
+	Command string // beginning of the command line without AT
+	Delay   time.Duration
+	Times   int
+}
+
+// Personality is a kind of module.
+type Personality struct {
+	Name         string
+	Manufacturer string
+	Model        string
+	Revision     string
+	IMEI         string
+	Boot         []string // unsolicited lines when it has booted
+	Domains      []string // registration queries it knows
+	// DefaultBearer: context 1 becomes active with registration, as on LTE.
+	DefaultBearer bool
+	// Binding: data flows only when +QNETDEVCTL has tied the network interface to the context.
+	Binding bool
+	// OffNeedsSIM: +CFUN=4 is refused until the SIM was found (seen by oFono with Quectel).
+	OffNeedsSIM bool
+}
+
+// QuectelEC25 is an LTE module of the Quectel EC2x family with its network interface in ECM mode.
+func QuectelEC25() Personality {
+	return Personality{
+		Name: "quectel-ec25", Manufacturer: "Quectel", Model: "EC25", Revision: "EC25EUGAR06A07M4G",
+		IMEI: "490154203237518", Boot: []string{"RDY"}, Domains: []string{"+CREG", "+CGREG", "+CEREG"},
+		DefaultBearer: true, Binding: true, OffNeedsSIM: true,
+	}
+}
+
+// Generic3GPP is a module that knows 27.007 and nothing else.
+func Generic3GPP() Personality {
+	return Personality{
+		Name: "3gpp-generic", Manufacturer: "Airlock Lab", Model: "GEN-1", Revision: "1.0",
+		IMEI: "356938035643809", Domains: []string{"+CREG", "+CGREG", "+CEREG", "+C5GREG"},
+	}
+}
+
+// Personalities lists all, for the command line.
+func Personalities() []Personality { return []Personality{QuectelEC25(), Generic3GPP()} }
+
+func (c Config) withDefaults() Config {
+	if c.Personality.Name == "" {
+		c.Personality = QuectelEC25()
+	}
+	if c.Function == 0 {
+		c.Function = 1
+	}
+	setDefault(&c.SIM.ICCID, "8988211000000123456")
+	setDefault(&c.SIM.IMSI, "001010123456789")
+	setDefault(&c.Network.Name, "Airlock Mobile")
+	setDefault(&c.Network.PLMN, "00101")
+	setDefault(&c.Network.APN, "internet")
+	if c.Network.Access == 0 {
+		c.Network.Access = 7
+	}
+	if c.Network.RSSI == 0 {
+		c.Network.RSSI = 20
+	}
+	if !c.Network.Address.IsValid() {
+		c.Network.Address = netip.AddrFrom4([4]byte{10, 64, 0, 2})
+	}
+	return c
+}
+
+func setDefault(s *string, value string) {
+	if *s == "" {
+		*s = value
+	}
+}

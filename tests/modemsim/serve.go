@@ -1,0 +1,266 @@
+package modemsim
+
+import (
+	"context"
+	"io"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// maxCommand bounds a command line; longer ones are refused, as by real modules.
+const maxCommand = 2048
+
+// port is one attachment of the AT port.
+type port struct {
+	rw  io.ReadWriteCloser
+	out chan string
+}
+
+// send queues text; a host that stops reading loses what does not fit, as with a full UART.
+func (p *port) send(text string) {
+	select {
+	case p.out <- text:
+	default:
+	}
+}
+
+// Serve attaches the AT port to rw until rw ends, and boots the module when it is the first. It closes rw. A second
+// Serve takes the place of the first. It returns nil when the host hung up, else the context's error.
+func (s *Sim) Serve(ctx context.Context, rw io.ReadWriteCloser) error {
+	p := &port{rw: rw, out: make(chan string, 256)}
+	serving, cancel := context.WithCancel(ctx)
+	defer cancel()
+	context.AfterFunc(serving, func() { rw.Close() })
+	var tasks sync.WaitGroup
+	lines := make(chan string, 16)
+	s.attach(p)
+	tasks.Go(func() { defer cancel(); s.write(serving, p) })
+	tasks.Go(func() { defer close(lines); defer cancel(); readLines(serving, rw, lines) })
+	for line := range lines {
+		s.execute(serving, p, line)
+	}
+	s.detach(p)
+	tasks.Wait()
+	return ctx.Err()
+}
+
+func (s *Sim) attach(p *port) {
+	s.do(func() {
+		s.port = p
+		if !s.powered {
+			s.powerOn()
+		}
+	})
+}
+
+func (s *Sim) detach(p *port) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.port == p {
+		s.port = nil
+	}
+}
+
+// readLines collects bytes up to CR. ESC and a line feed behind the CR do nothing but clear the line.
+func readLines(ctx context.Context, r io.Reader, lines chan<- string) {
+	var line []byte
+	buf := make([]byte, 512)
+	for {
+		n, err := r.Read(buf)
+		for _, b := range buf[:n] {
+			switch {
+			case b == '\r':
+				select {
+				case lines <- string(line):
+				case <-ctx.Done():
+					return
+				}
+				line = line[:0]
+			case b == '\n' && len(line) == 0:
+			case b == 0x1b:
+				line = line[:0]
+			case len(line) < maxCommand:
+				line = append(line, b)
+			}
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// execute runs one command line and answers it.
+func (s *Sim) execute(ctx context.Context, p *port, line string) {
+	s.mu.Lock()
+	deaf := !s.ready || s.faults.Silent
+	echo := s.echo
+	late := s.lateness(line)
+	s.mu.Unlock()
+	if deaf {
+		return
+	}
+	if echo {
+		p.send(line + "\r")
+	}
+	line = strings.TrimSpace(line)
+	if len(line) < 2 || !strings.EqualFold(line[:2], "AT") {
+		return // noise is not answered
+	}
+	calls, ok := parseLine(strings.TrimSpace(line[2:]))
+	if !ok {
+		calls = []call{{name: "?"}}
+	}
+	text, after := s.run(ctx, calls, late)
+	if text == "" {
+		return
+	}
+	p.send(text)
+	s.do(func() {
+		for ; s.stray > 0; s.stray-- {
+			p.send(s.final(4))
+		}
+		for _, f := range after {
+			f()
+		}
+	})
+}
+
+func (s *Sim) lateness(line string) time.Duration {
+	l := &s.faults.Late
+	if l.Times == 0 || l.Command == "" || !strings.HasPrefix(strings.ToUpper(line), "AT"+strings.ToUpper(l.Command)) {
+		return 0
+	}
+	l.Times--
+	return l.Delay
+}
+
+// run carries the commands of a line out up to the first that is refused, and returns the whole answer.
+func (s *Sim) run(ctx context.Context, calls []call, late time.Duration) (text string, after []func()) {
+	table := commands()
+	var b strings.Builder
+	for _, c := range calls {
+		handler, known := table[c.name]
+		var r reply
+		s.do(func() {
+			if r = refuse(4); known {
+				r = handler(s, c)
+			}
+		})
+		if !wait(ctx, r.delay) {
+			return "", nil
+		}
+		for _, line := range r.lines {
+			b.WriteString("\r\n" + line + "\r\n")
+		}
+		if r.after != nil {
+			after = append(after, r.after)
+		}
+		if r.code != 0 {
+			return b.String() + s.finish(r.code), after
+		}
+	}
+	if !wait(ctx, late) {
+		return "", nil
+	}
+	return b.String() + s.finish(0), after
+}
+
+func wait(ctx context.Context, d time.Duration) bool {
+	if d <= 0 {
+		return ctx.Err() == nil
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}
+
+// finish is the final result, with an unsolicited line before it where that fault is on.
+func (s *Sim) finish(code int) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	inside := ""
+	if s.faults.URCInReply {
+		inside = "\r\n+CGEV: NW MODIFY 1,0\r\n"
+		if n := s.report["+CEREG"]; n > 0 {
+			inside += "\r\n+CEREG: " + s.registration("+CEREG", n) + "\r\n"
+		}
+	}
+	return inside + s.final(code)
+}
+
+// final words a result as E, V and +CMEE say; the caller holds mu.
+func (s *Sim) final(code int) string {
+	text := "OK"
+	switch {
+	case code != 0 && (s.cmee == 0 || code < 0):
+		text = "ERROR"
+	case code != 0 && s.cmee == 1:
+		text = "+CME ERROR: " + strconv.Itoa(code)
+	case code != 0:
+		text = "+CME ERROR: " + cmeText(code)
+	}
+	if !s.verbose {
+		return map[bool]string{true: "0\r", false: "4\r"}[text == "OK"]
+	}
+	return "\r\n" + text + "\r\n"
+}
+
+// cmeText is what +CMEE=2 gives (27.007 §9.2).
+func cmeText(code int) string {
+	texts := map[int]string{3: "operation not allowed", 4: "operation not supported", 10: "SIM not inserted",
+		11: "SIM PIN required", 12: "SIM PUK required", 13: "SIM failure", 14: "SIM busy", 16: "incorrect password",
+		30: "no network service", 50: "incorrect parameters", 133: "requested service option not subscribed"}
+	if t, ok := texts[code]; ok {
+		return t
+	}
+	return "unknown"
+}
+
+// write sends what is queued, in the manner that the faults say.
+func (s *Sim) write(ctx context.Context, p *port) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case text := <-p.out:
+			if s.deliver(ctx, p, text) != nil {
+				return
+			}
+		}
+	}
+}
+
+func (s *Sim) deliver(ctx context.Context, p *port, text string) error {
+	s.mu.Lock()
+	split, merge := s.faults.Split, s.faults.Merge
+	s.mu.Unlock()
+	if merge && wait(ctx, 5*time.Millisecond) {
+		for more := true; more; {
+			select {
+			case next := <-p.out:
+				text += next
+			default:
+				more = false
+			}
+		}
+	}
+	size := len(text)
+	if split {
+		size = 1
+	}
+	for len(text) > 0 {
+		n := min(size, len(text))
+		if _, err := io.WriteString(p.rw, text[:n]); err != nil {
+			return err
+		}
+		text = text[n:]
+	}
+	return nil
+}

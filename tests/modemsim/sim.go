@@ -1,0 +1,218 @@
+package modemsim
+
+import (
+	"math/rand/v2"
+	"sync"
+	"time"
+)
+
+// Sim is one module. It lives from New on, whether a port is attached or not, as a powered module does.
+type Sim struct {
+	cfg Config
+
+	// call orders the callbacks; events says what is to be told. Lock order: call before mu.
+	call   sync.Mutex
+	mu     sync.Mutex
+	events []func()
+
+	// Below: guarded by mu.
+	rng    *rand.Rand
+	states []StateChange
+	faults Faults
+	port   *port // the attached one
+
+	powered bool
+	ready   bool // booted: answers
+	echo    bool
+	verbose bool
+	cmee    int
+
+	simFound bool
+	locked   bool
+	pinLeft  int
+	pukLeft  int
+
+	fun      int
+	radio    int // counts switchings of the radio; timers of an earlier one are void
+	stat     int // <stat> of the registration
+	report   map[string]int
+	cops     int // <format>
+	rssi     int
+	contexts map[int]*pdp
+	bound    int // context tied to the network interface, 0 none
+	data     bool
+	stray    int // stray ERRORs still to be sent
+}
+
+// pdp is a defined context.
+type pdp struct {
+	kind, apn string
+	active    bool
+}
+
+// New makes a module. It boots when a port is first attached.
+func New(cfg Config) *Sim {
+	cfg = cfg.withDefaults()
+	s := &Sim{
+		cfg: cfg, faults: cfg.Faults, rng: rand.New(rand.NewPCG(cfg.Seed, 0xa17)),
+		rssi: cfg.Network.RSSI, contexts: map[int]*pdp{1: {kind: "IP", apn: cfg.Network.APN}},
+		report: map[string]int{}, stray: cfg.Faults.StrayErrors,
+	}
+	s.dialogueDefaults()
+	s.pinLeft, s.pukLeft = 3, 10
+	return s
+}
+
+func (s *Sim) dialogueDefaults() { s.echo, s.verbose, s.cmee = true, true, 0 }
+
+// States is the history so far.
+func (s *Sim) States() []StateChange {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]StateChange(nil), s.states...)
+}
+
+// DataActive tells whether packets could flow now.
+func (s *Sim) DataActive() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.data
+}
+
+// RadioOn tells whether the transmitter has power now.
+func (s *Sim) RadioOn() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.fun == 1
+}
+
+// SetFaults changes what is wrong, from now on.
+func (s *Sim) SetFaults(f Faults) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.faults, s.stray = f, f.StrayErrors
+}
+
+// SetSIM puts another card in, or none, as if at power-off: the module boots anew at the next attachment.
+func (s *Sim) SetSIM(card SIM) {
+	s.do(func() {
+		s.cfg.SIM = card
+		s.cfg = s.cfg.withDefaults()
+		s.powerOff()
+	})
+}
+
+// do runs change under the lock, then tells the callbacks what came of it before it returns.
+func (s *Sim) do(change func()) {
+	s.call.Lock()
+	defer s.call.Unlock()
+	s.mu.Lock()
+	change()
+	events := s.events
+	s.events = nil
+	s.mu.Unlock()
+	for _, tell := range events {
+		tell()
+	}
+}
+
+// changed records a change; the caller holds mu within do.
+func (s *Sim) changed(what string) {
+	c := StateChange{At: time.Now(), What: what}
+	s.states = append(s.states, c)
+	if s.cfg.OnState != nil {
+		s.events = append(s.events, func() { s.cfg.OnState(c) })
+	}
+}
+
+// gate recomputes whether data can flow: radio on, registered, a context active and, where the module
+// needs it, tied to the network interface.
+func (s *Sim) gate() {
+	flows := false
+	if s.fun == 1 && s.registered() {
+		for cid, c := range s.contexts {
+			flows = flows || c.active && (!s.cfg.Personality.Binding || s.bound == cid)
+		}
+	}
+	if flows == s.data {
+		return
+	}
+	s.data = flows
+	if flows {
+		s.changed(DataOn)
+	} else {
+		s.changed(DataOff)
+	}
+	if s.cfg.OnData != nil {
+		s.events = append(s.events, func() { s.cfg.OnData(flows) })
+	}
+}
+
+// after runs change later, unless the radio was switched meanwhile.
+func (s *Sim) after(d time.Duration, change func()) {
+	radio := s.radio
+	time.AfterFunc(d, func() {
+		s.do(func() {
+			if s.radio == radio && s.powered {
+				change()
+			}
+		})
+	})
+}
+
+// powerOn is the start of a boot.
+func (s *Sim) powerOn() {
+	s.powered, s.ready, s.simFound = true, false, false
+	s.dialogueDefaults()
+	s.locked = s.cfg.SIM.PIN != ""
+	s.fun = s.cfg.Function
+	boot := func(d time.Duration, change func()) { time.AfterFunc(d, func() { s.do(change) }) }
+	boot(s.cfg.Times.Boot, func() {
+		s.ready = true
+		for _, line := range s.cfg.Personality.Boot {
+			s.urc(line)
+		}
+		if s.fun == 1 {
+			s.fun = 0
+			s.setFunction(1)
+		}
+		if s.cfg.LeftOn {
+			s.leftOn()
+		}
+	})
+	boot(s.cfg.Times.Boot+s.cfg.Times.SIM, func() {
+		s.simFound = true
+		switch {
+		case s.cfg.SIM.Missing:
+			s.urc("+CPIN: NOT INSERTED")
+		case s.locked:
+			s.urc("+CPIN: SIM PIN")
+		default:
+			s.urc("+CPIN: READY")
+			s.search()
+		}
+	})
+	if s.faults.BogusPIN > 0 {
+		boot(s.cfg.Times.Boot+s.faults.BogusPIN, func() { s.faults.BogusPIN = 0 })
+	}
+}
+
+// leftOn puts the module where a crash of its user may have left it.
+func (s *Sim) leftOn() {
+	s.simFound, s.radio = true, s.radio+1
+	s.setStat(s.homeStat())
+	s.contexts[1].active, s.bound = true, 1
+	s.gate()
+}
+
+func (s *Sim) powerOff() {
+	s.setFunction(0)
+	s.powered, s.ready = false, false
+}
+
+// urc sends an unsolicited line to whoever is attached.
+func (s *Sim) urc(line string) {
+	if s.port != nil && s.ready && !s.faults.Silent {
+		s.port.send("\r\n" + line + "\r\n")
+	}
+}
