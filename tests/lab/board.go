@@ -54,13 +54,13 @@ func (b *board) base(cfg MachineConfig, fw firmware) {
 		"-no-user-config", "-nodefaults", "-display", "none", "-vga", "none", "-rtc", "base=utc",
 		"-drive", "if=pflash,unit=0,format=raw,readonly=on,file="+escape(fw.code),
 		"-drive", "if=pflash,unit=1,format=raw,snapshot=on,file="+escape(fw.variables),
-		"-object", "rng-random,id=rng0,filename=/dev/urandom", "-device", "virtio-rng-pci,rng=rng0",
+		"-object", "rng-random,id=rng0,filename=/dev/urandom", "-device", "virtio-rng-pci,rng=rng0,addr=4",
 		// Boot from what has a bootindex and from nothing else, network least of all.
 		"-boot", "strict=on",
 		"-fw_cfg", "name=opt/org.tianocore/IPv4PXESupport,string=n", "-fw_cfg", "name=opt/org.tianocore/IPv6PXESupport,string=n")
 	b.add(cfg.Accel.args()...)
 	if cfg.Image != "" {
-		b.add("-drive", "if=none,id=disk,format=raw,snapshot=on,file="+escape(cfg.Image), "-device", "virtio-blk-pci,drive=disk,bootindex=0")
+		b.add("-drive", "if=none,id=disk,format=raw,snapshot=on,file="+escape(cfg.Image), "-device", "virtio-blk-pci,drive=disk,bootindex=0,addr=5")
 	}
 }
 

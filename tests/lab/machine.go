@@ -133,7 +133,7 @@ func (m *Machine) connectModule(ctx context.Context, b *board, cfg MachineConfig
 		return err
 	}
 	m.serve(ctx, "module", cfg.Module, at)
-	b.add("-device", "qemu-xhci,id=xhci", "-device", modulePort)
+	b.add("-device", "qemu-xhci,id=xhci,addr=6", "-device", modulePort)
 	if cfg.Outer == nil {
 		return nil
 	}

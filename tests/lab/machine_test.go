@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"airlock/tests/lab/evidence"
 )
 
 // needQEMU skips where no machine can be started.
@@ -193,3 +195,94 @@ func TestDeviceArguments(t *testing.T) {
 		t.Errorf("deviceArguments = %v", got)
 	}
 }
+
+// TestMachineIsOnTheCarrier lets the firmware, which has no disk here, ask for an address over its network card: a
+// real guest's frames go through QEMU and the relay to the gateway, and its offer comes back to QEMU. (This firmware
+// takes only an offer of a boot server, so the guest is not seen to accept it.)
+func TestMachineIsOnTheCarrier(t *testing.T) {
+	needQEMU(t)
+	capture, path := newTestCapture(t)
+	carrier, err := NewCarrier(capture, quietLog())
+	if err != nil {
+		t.Fatal(err)
+	}
+	carrier.SetData(true)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	m, err := StartMachine(ctx, MachineConfig{Inner: carrier.Serve, Log: quietLog()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	for got := carrier.Traffic(); got.FramesOut == 0 || got.FramesIn == 0; got = carrier.Traffic() {
+		select {
+		case <-ctx.Done():
+			t.Fatalf("Traffic() = %+v, want frames both ways\nQEMU said: %s", got, m.Complaints())
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+	if err := m.Close(); err != nil {
+		t.Error(err)
+	}
+	card, err := net.ParseMAC(evidence.InnerMAC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkCounts(t, carrier.Traffic(), readCapture(t, path), card)
+}
+
+// testImage returns the appliance's image, or skips.
+func testImage(t *testing.T) string {
+	t.Helper()
+	needQEMU(t)
+	image := os.Getenv("AIRLOCK_IMAGE")
+	if image == "" {
+		image = filepath.Join("..", "..", "build", "airlock.img")
+	}
+	if _, err := os.Stat(image); err != nil {
+		t.Skipf("boots the image: %v; `make image` builds it", err)
+	}
+	return image
+}
+
+// TestImageBootsInSilence boots the image with a module whose data context seems active and a LAN that would pass
+// anything: until somebody asks for a window, neither firmware nor image sends a frame. Then the same after a reset.
+func TestImageBootsInSilence(t *testing.T) {
+	image := testImage(t)
+	outer, outerPath := newTestCapture(t)
+	inner, innerPath := newTestCapture(t)
+	carrier, err := NewCarrier(outer, quietLog())
+	if err != nil {
+		t.Fatal(err)
+	}
+	carrier.SetData(true)
+	lan := NewLAN(inner, quietLog())
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	defer cancel()
+	logPath := filepath.Join(t.TempDir(), "console.log")
+	begun := time.Now()
+	m, err := StartMachine(ctx, MachineConfig{Image: image, Module: deaf, Outer: carrier.Serve, Inner: lan.ServeNode, ConsoleLog: logPath, Log: quietLog()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	for _, how := range []string{"power on", "a reset"} {
+		if _, err := m.Console.Expect(ctx, consoleAlive); err != nil {
+			log, _ := os.ReadFile(logPath)
+			t.Fatalf("after %s: %v\nQEMU said: %s\n%s", how, err, m.Complaints(), log)
+		}
+		t.Logf("the console is there %.1f s after %s", time.Since(begun).Seconds(), how)
+		for path, c := range map[string]*Capture{outerPath: outer, innerPath: inner} {
+			if frames, _ := c.Count(); frames != 0 {
+				t.Errorf("after %s, %d frames were sent; the first: % x", how, frames, readCapture(t, path)[0])
+			}
+		}
+		begun = time.Now()
+		if err := m.Reset(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// consoleAlive is what the field console prints and the firmware never does.
+var consoleAlive = regexp.MustCompile(`(?i)airlock.*\n`)
