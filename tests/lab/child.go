@@ -24,13 +24,16 @@ const (
 	framesFD  = 4 // Ethernet frames in QEMU's form, to the LAN
 )
 
+// rootPlace is where a target's root is mounted before it becomes the root: a folder that every machine has, and that
+// nobody misses in the mount namespace that is the target's own.
+const rootPlace = "/sys"
+
 // orders is what a target's first process is told once its ids are mapped.
 type orders struct {
 	Name    string       `json:"name"`
 	Address netip.Prefix `json:"address"`
 	MAC     string       `json:"mac"`
 	Tar     string       `json:"tar"`
-	Folder  string       `json:"folder"`   // where the root is mounted, unseen by anyone else
 	HostKey string       `json:"host_key"` // private, OpenSSH PEM
 	MapIDs  bool         `json:"map_ids"`  // in a user namespace
 }
@@ -110,18 +113,18 @@ func enterRoot(o orders) error {
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return fmt.Errorf("make mounts private: %w", err)
 	}
-	if err := unix.Mount("target", o.Folder, "tmpfs", unix.MS_NODEV, "mode=0755"); err != nil {
-		return fmt.Errorf("mount tmpfs on %s: %w", o.Folder, err)
+	if err := unix.Mount("target", rootPlace, "tmpfs", unix.MS_NODEV, "mode=0755"); err != nil {
+		return fmt.Errorf("mount tmpfs on %s: %w", rootPlace, err)
 	}
 	out, err := exec.Command("tar", "--extract", "--preserve-permissions", "--same-owner", "--numeric-owner",
-		"--exclude=./dev/*", "--file", o.Tar, "--directory", o.Folder).CombinedOutput()
+		"--exclude=./dev/*", "--file", o.Tar, "--directory", rootPlace).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("unpack %s: %w: %s", o.Tar, err, lastLines(string(out), 3))
 	}
-	if err := mountKernel(o.Folder); err != nil {
+	if err := mountKernel(rootPlace); err != nil {
 		return err
 	}
-	if err := os.Chdir(o.Folder); err != nil {
+	if err := os.Chdir(rootPlace); err != nil {
 		return err
 	}
 	// Both on the same place: the old root then lies on top, from where it is taken away (pivot_root(2)).

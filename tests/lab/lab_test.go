@@ -14,6 +14,7 @@ import (
 
 func TestMain(m *testing.M) {
 	MaybeChild()
+	maybeHolder()
 	os.Exit(m.Run())
 }
 

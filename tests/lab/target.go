@@ -37,7 +37,6 @@ type TargetConfig struct {
 // a network card on the LAN. It has no agent, and it is no more isolated than a container: namespaces, not a machine.
 type Target struct {
 	name    string
-	folder  string // where its root is mounted in its own mount namespace; empty and unseen outside
 	hostKey string
 	child   *child
 	control net.Conn // its end is the target's end
@@ -56,12 +55,8 @@ func StartTarget(ctx context.Context, cfg TargetConfig) (*Target, error) {
 	if err := checkTarget(cfg); err != nil {
 		return nil, fmt.Errorf("start target %s: %w", cfg.Name, err)
 	}
-	folder, err := os.MkdirTemp("", "airlock-target-")
-	if err != nil {
-		return nil, fmt.Errorf("start target %s: %w", cfg.Name, err)
-	}
 	ctx, cancel := context.WithCancel(ctx)
-	t := &Target{name: cfg.Name, folder: folder, userns: os.Geteuid() != 0, log: newSSHLog(cfg.Log.With("target", cfg.Name)), cancel: cancel}
+	t := &Target{name: cfg.Name, userns: os.Geteuid() != 0, log: newSSHLog(cfg.Log.With("target", cfg.Name)), cancel: cancel}
 	if err := t.start(ctx, cfg); err != nil {
 		err = fmt.Errorf("start target %s: %w", cfg.Name, err)
 		if said := lastLines(t.log.String(), 5); said != "" {
@@ -116,7 +111,7 @@ func (t *Target) start(ctx context.Context, cfg TargetConfig) error {
 	}
 	mac := targetMAC(cfg.Address.Addr())
 	if err := json.NewEncoder(control).Encode(orders{Name: cfg.Name, Address: cfg.Address, MAC: mac.String(),
-		Tar: cfg.Tar, Folder: t.folder, HostKey: private, MapIDs: t.userns}); err != nil {
+		Tar: cfg.Tar, HostKey: private, MapIDs: t.userns}); err != nil {
 		return fmt.Errorf("give orders: %w", err)
 	}
 	select {
@@ -209,7 +204,7 @@ func (t *Target) Close() error {
 	if t.child != nil {
 		t.child.kill()
 	}
-	return errors.Join(err, os.RemoveAll(t.folder))
+	return err
 }
 
 // targetMAC derives a card's address from the IP address, so that a capture reads well.

@@ -225,7 +225,7 @@ func TestTargetsAreApartAndLeaveNothing(t *testing.T) {
 	if out, err := b.Exec(ctx, "ls", "/srv"); err != nil || out != "" {
 		t.Errorf("ls /srv on b = %q, %v, want it empty", out, err)
 	}
-	for _, path := range []string{"/srv/only-a", filepath.Join(a.folder, "srv"), "/proc/self/root" + a.folder + "/srv"} {
+	for _, path := range []string{"/srv/only-a", rootPlace + "/srv"} {
 		if _, err := os.Stat(path); err == nil {
 			t.Errorf("%s can be seen from outside", path)
 		}
@@ -241,11 +241,8 @@ func TestTargetsAreApartAndLeaveNothing(t *testing.T) {
 		t.Error("the target's first process outlives Close")
 	}
 	mounts, err := os.ReadFile("/proc/self/mountinfo")
-	if err != nil || bytes.Contains(mounts, []byte(a.folder)) {
-		t.Errorf("a mount is left behind: %v", err)
-	}
-	if _, err := os.Stat(a.folder); err == nil {
-		t.Errorf("%s is left behind", a.folder)
+	if err != nil || bytes.Contains(mounts, []byte("tmpfs target ")) {
+		t.Errorf("a mount is left behind: %v\n%s", err, mounts)
 	}
 	if _, err := b.Exec(ctx, "true"); err != nil {
 		t.Errorf("b does not outlive a: %v", err)
