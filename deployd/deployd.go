@@ -101,6 +101,10 @@ type Courier struct {
 	signer ssh.Signer
 	keys   keys
 	jobs   *api.Jobs
+	// unsettled is sent to when a deployment ended without every target being back.
+	unsettled chan struct{}
+	// boundary, where set, is called at each boundary of a deployment's steps: tests cut the power there.
+	boundary func(name string)
 }
 
 // New opens the courier's folder, makes its keys at the first start, and refuses a folder whose state is not readable.
@@ -117,7 +121,7 @@ func newCourier(cfg Config, disk durable.Disk) (*Courier, error) {
 	if cfg.RetryRevert == 0 {
 		cfg.RetryRevert = 15 * time.Second
 	}
-	c := &Courier{cfg: cfg, log: cfg.Log, disk: disk, jobs: api.NewJobs(cfg.Clock)}
+	c := &Courier{cfg: cfg, log: cfg.Log, disk: disk, jobs: api.NewJobs(cfg.Clock), unsettled: make(chan struct{}, 1)}
 	for _, d := range []string{"", "tuf", "reports"} {
 		dir := filepath.Join(cfg.Dir, d)
 		if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -159,7 +163,13 @@ func (c *Courier) Run(ctx context.Context) error {
 	reverting := make(chan struct{})
 	go func() {
 		defer close(reverting)
-		c.bringBack(ctx)
+		for ctx.Err() == nil {
+			c.bringBack(ctx)
+			select {
+			case <-c.unsettled:
+			case <-ctx.Done():
+			}
+		}
 	}()
 	var err error
 	select {
@@ -211,6 +221,13 @@ func (c *Courier) handler(ctx context.Context) http.Handler {
 			return func(ctx context.Context, say api.Say) (*release.Report, error) { return nil, c.report(ctx, say) }
 		},
 	}).Handler()
+}
+
+// at passes a boundary of a deployment.
+func (c *Courier) at(name string) {
+	if c.boundary != nil {
+		c.boundary(name)
+	}
 }
 
 // Status is what the courier tells of itself.

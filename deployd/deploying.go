@@ -38,8 +38,18 @@ func (c *Courier) deploy(ctx context.Context, say api.Say) (*release.Report, err
 	}
 	if c.state.get().Deployment != nil { // the window ended before every target was back
 		say(api.Progress{Text: "not every target is back: trying again in a window of its own"})
-		if again, rerr := c.recover(context.WithoutCancel(ctx), say); again != nil {
-			report, err = *again, errors.Join(err, rerr)
+		again, rerr := c.recover(context.WithoutCancel(ctx), say)
+		if again != nil {
+			report = *again
+		}
+		if err = rerr; err == nil {
+			err = problem(api.CodeReverted, "%s", report.Reason)
+		}
+	}
+	if c.state.get().Deployment != nil {
+		select {
+		case c.unsettled <- struct{}{}:
+		default: // told already
 		}
 	}
 	if c.cfg.ReportAtOnce {

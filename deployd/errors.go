@@ -1,10 +1,15 @@
 package deployd
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
+	"net/url"
 
 	"airlock/deployd/api"
+	"airlock/deployd/durable"
 	"airlock/deployd/fetch"
 	"airlock/deployd/store"
 	"airlock/netd/windows"
@@ -35,6 +40,8 @@ func told(what string, err error) error {
 		}
 	case errors.As(err, &full):
 		e.Code = api.CodeDiskFull
+	case durable.IsFull(err):
+		e.Code, e.Text = api.CodeDiskFull, "the data partition is full: "+e.Text
 	case errors.Is(err, fetch.ErrNothing):
 		e.Code = api.CodeNothing
 	case isNetwork(err):
@@ -43,10 +50,14 @@ func told(what string, err error) error {
 	return e
 }
 
-// isNetwork says whether an error came from a connection.
+// isNetwork says whether an error came from a connection. net.Error is no help: errors of files are such too.
 func isNetwork(err error) bool {
-	var n interface{ Timeout() bool }
-	return errors.As(err, &n)
+	var (
+		request *url.Error
+		op      *net.OpError
+	)
+	return errors.As(err, &request) || errors.As(err, &op) || errors.Is(err, context.DeadlineExceeded) ||
+		errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, fetch.ErrAnswer)
 }
 
 // problem makes an *api.Error.

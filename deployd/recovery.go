@@ -66,6 +66,7 @@ func (t *transaction) takeBack(ctx context.Context, reason error) (release.Repor
 	if _, err := next(t.rec.State, failed); err != nil {
 		t.rec.State = Verifying // committing that could not be stored, or a state that is not ours: distrusted
 	}
+	t.rec.Reason = reason.Error()
 	if err := t.advance(failed); err != nil {
 		// A full disk must not keep the site half deployed; the state before leads here too.
 		t.c.log.Warn("the state of the way back is not stored", "error", err)
@@ -109,7 +110,7 @@ func before(link string) string {
 // target that had no release before loses its link, and nothing is restarted, since there is nothing to run:
 // what the first release has started goes on until somebody stops it.
 func (t *transaction) back(ctx context.Context, m *member, link string) error {
-	if m.host == nil {
+	if m.host == nil || m.host.Over() {
 		if err := t.connect(ctx, m); err != nil {
 			return errors.Unwrap(err)
 		}
@@ -136,6 +137,14 @@ func (t *transaction) back(ctx context.Context, m *member, link string) error {
 	return nil
 }
 
+// reasonOf is why a deployment of the past is not at its end.
+func (r *record) reasonOf() error {
+	if r.Reason != "" {
+		return errors.New(r.Reason)
+	}
+	return errPower
+}
+
 // recover ends a deployment that was found in the store, by what its state says.
 func (c *Courier) recover(ctx context.Context, say api.Say) (*release.Report, error) {
 	s := c.state.get()
@@ -157,7 +166,7 @@ func (c *Courier) recover(ctx context.Context, say api.Say) (*release.Report, er
 	switch recoveryOf(t.rec.State) {
 	case nothing, forget:
 		say(api.Progress{Text: fmt.Sprintf("a deployment of %s had stopped before anything was switched", t.rec.Release)})
-		r, err := t.giveUp(ctx, errPower)
+		r, err := t.giveUp(ctx, t.rec.reasonOf())
 		if err != nil && c.state.get().Deployment == nil {
 			err = nil // its failure is in the report; the site is whole
 		}
@@ -181,7 +190,7 @@ func (c *Courier) revert(ctx context.Context, t *transaction, say api.Say) (*rel
 	err := c.during(ctx, inner(), say, func(ctx context.Context, w Window) error {
 		t.window = w
 		defer t.close()
-		r, err := t.takeBack(ctx, errPower)
+		r, err := t.takeBack(ctx, t.rec.reasonOf())
 		report = &r
 		return err
 	})
@@ -191,8 +200,8 @@ func (c *Courier) revert(ctx context.Context, t *transaction, say api.Say) (*rel
 	return report, err
 }
 
-// bringBack does at the start what recover does, at once: a site that is half deployed must not wait for a
-// person. It tries a few times, further and further apart, since netd or the site may not be ready yet.
+// bringBack does what recover does, at the start and after a deployment that left a target behind: a
+// site that is half deployed must not wait for a person. It tries a few times, further and further apart, since netd or the site may not be ready yet.
 func (c *Courier) bringBack(ctx context.Context) {
 	wait := c.cfg.RetryRevert
 	for range revertTries {

@@ -44,6 +44,8 @@ type record struct {
 	Release string    `json:"release"`
 	Serial  int64     `json:"serial"`
 	Started time.Time `json:"started"`
+	// Reason is why the deployment is being taken back.
+	Reason string `json:"reason,omitempty"`
 	// Directory is the plan's; it stands here so that reverting does not depend on the store.
 	Directory string `json:"directory"`
 	Marks     []mark `json:"targets"`

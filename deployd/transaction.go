@@ -150,7 +150,9 @@ func (s several) Unwrap() []error { return s }
 func (t *transaction) step(m *member, name string, do func() error) error {
 	s := release.StepResult{Step: name, Started: t.c.cfg.Clock().UTC()}
 	began := time.Now()
+	t.c.at("before " + name + " " + m.target.Name)
 	err := do()
+	t.c.at("after " + name + " " + m.target.Name)
 	s.Seconds = time.Since(began).Seconds()
 	if err != nil {
 		s.Error = err.Error()

@@ -61,7 +61,8 @@ func ending(d windows.Door, work, door error, over bool) error {
 	}
 	var p *windows.Problem
 	if over && errors.As(door, &p) {
-		return fmt.Errorf("%w (the window ended early: %s)", work, p.Detail)
+		e := told(fmt.Sprintf("the %s door", d), work).(*api.Error)
+		return &api.Error{Code: e.Code, Text: fmt.Sprintf("%s (the window ended early: %s)", e.Text, p.Detail)}
 	}
 	return work
 }

@@ -41,6 +41,7 @@ type Host struct {
 	Target api.Target
 	conn   net.Conn
 	client *ssh.Client
+	gone   chan struct{} // closed when the connection is over
 }
 
 // Connect dials a target and proves both sides: the target by its pinned key, the node by its own.
@@ -70,7 +71,12 @@ func Connect(ctx context.Context, dial Dialer, t api.Target, signer ssh.Signer) 
 		conn.Close()
 		return nil, handshake(t, address, err)
 	}
-	return &Host{Target: t, conn: conn, client: ssh.NewClient(c, channels, requests)}, nil
+	h := &Host{Target: t, conn: conn, client: ssh.NewClient(c, channels, requests), gone: make(chan struct{})}
+	go func() {
+		defer close(h.gone)
+		h.client.Wait()
+	}()
+	return h, nil
 }
 
 // algorithms are the signatures which a key of that type can make; without them sshd may offer
@@ -99,19 +105,24 @@ func handshake(t api.Target, address string, err error) error {
 // Close ends the connection and waits until the target has ended it too, so that nothing is left to be
 // sent again when the door is shut.
 func (h *Host) Close() {
-	gone := make(chan struct{})
-	go func() {
-		defer close(gone)
-		h.client.Wait()
-	}()
 	if half, ok := h.conn.(interface{ CloseWrite() error }); ok && half.CloseWrite() == nil {
 		select {
-		case <-gone:
+		case <-h.gone:
 		case <-time.After(partingTime):
 		}
 	}
 	h.client.Close()
-	<-gone
+	<-h.gone
+}
+
+// Over says whether the connection has ended, as it does when a command had to be given up.
+func (h *Host) Over() bool {
+	select {
+	case <-h.gone:
+		return true
+	default:
+		return false
+	}
 }
 
 // run runs a script by the target's sh and returns what it printed. The error carries what it

@@ -209,14 +209,8 @@ func (s *Session) take(t *transfer, it Item, part *store.Partial, progress func(
 // gone words an answer without content: a file that is missing or ends before the offset was truncated.
 func gone(file string, offset, length int64, err error) error {
 	var h *metadata.ErrDownloadHTTP
-	if !errors.As(err, &h) {
-		return err
-	}
-	switch h.StatusCode {
-	case http.StatusRequestedRangeNotSatisfiable:
+	if errors.As(err, &h) && h.StatusCode == http.StatusRequestedRangeNotSatisfiable {
 		return refuse(file, Truncated, "the publisher has %d of the %d signed bytes", offset, length)
-	case http.StatusNotFound, http.StatusGone:
-		return missing(file, err)
 	}
-	return err
+	return missing(file, err)
 }

@@ -43,6 +43,18 @@ func (r *Refused) Unwrap() error { return r.cause }
 // ErrNothing says that nothing is assigned to the node.
 var ErrNothing = errors.New("nothing is assigned to this node")
 
+// ErrAnswer says that the publisher answered with a status that is none of success.
+var ErrAnswer = errors.New("the publisher answered")
+
+// answered words a status for a person; go-tuf's own error stays within.
+func answered(file string, err error) error {
+	var h *metadata.ErrDownloadHTTP
+	if !errors.As(err, &h) {
+		return err
+	}
+	return fmt.Errorf("get %s: %w %d: %w", file, ErrAnswer, h.StatusCode, err)
+}
+
 // refuse makes a Refused.
 func refuse(file string, reason Reason, format string, args ...any) *Refused {
 	return &Refused{File: file, Reason: reason, Detail: fmt.Sprintf(format, args...)}
@@ -69,7 +81,7 @@ func classify(file string, err error) error {
 	case errors.Is(err, &metadata.ErrLengthOrHashMismatch{}):
 		r.Reason = WrongDigest
 	case errors.Is(err, &metadata.ErrDownload{}), errors.Is(err, &metadata.ErrDownloadHTTP{}):
-		return err
+		return answered(file, err)
 	case errors.Is(err, &metadata.ErrRepository{}):
 		r.Reason = MixAndMatch
 	case errors.Is(err, &metadata.ErrValue{}), errors.Is(err, &metadata.ErrType{}):

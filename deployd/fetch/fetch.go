@@ -254,10 +254,10 @@ func (s *Session) address(info *metadata.TargetFiles) (url, sha256 string, err e
 // missing words an answer that says that a signed file is not there.
 func missing(file string, err error) error {
 	var h *metadata.ErrDownloadHTTP
-	if errors.As(err, &h) {
+	if errors.As(err, &h) && (h.StatusCode == http.StatusNotFound || h.StatusCode == http.StatusGone) {
 		return refuse(file, Truncated, "the publisher signed it and does not have it: it answered %d", h.StatusCode)
 	}
-	return err
+	return answered(file, err)
 }
 
 // Vouched is a time that has certainly come, since the role releases signed that a release was

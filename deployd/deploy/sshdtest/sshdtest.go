@@ -140,12 +140,19 @@ func (s *Server) Run(sshd string) {
 // Stop ends sshd and its sessions; what they started in sessions of their own goes on.
 func (s *Server) Stop() { stop(s.cmd) }
 
-// stop ends a process group that we started.
+// stop ends an sshd that we started, and the processes of its connections, which are its children.
 func stop(cmd *exec.Cmd) {
-	if cmd.ProcessState == nil {
-		syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
-		cmd.Wait()
+	if cmd.ProcessState != nil {
+		return
 	}
+	pid := cmd.Process.Pid
+	children, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid)) // empty without connections
+	for _, c := range append(strings.Fields(string(children)), strconv.Itoa(pid)) {
+		if n, err := strconv.Atoi(c); err == nil {
+			syscall.Kill(n, syscall.SIGKILL)
+		}
+	}
+	cmd.Wait()
 }
 
 // Current is what current points to in a directory below /srv; empty: there is none.
