@@ -23,7 +23,13 @@ build: setup ## build every program into build/bin
 image: setup ## build the appliance's disk image, build/airlock.img
 	$(GO) run ./firmware/cmd/mkimage
 
-demo: image ## watch a release travel from git push to two servers, through both doors of the image in QEMU
+$(BUILD)/bin/publisherd: FORCE
+	@mkdir -p $(BUILD)/bin
+	$(GO) build -trimpath -o $@ ./publisher/cmd/publisherd
+
+FORCE:
+
+demo: image $(BUILD)/bin/publisherd ## watch a release travel from git push to two servers, through both doors of the image in QEMU
 	$(GO) run ./tests/lab/cmd/demo
 
 verdict: ## judge the captures of the last demo again
