@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,15 +21,14 @@ func (b *Builder) binaries(ctx context.Context) (files map[string]string, note s
 		files = map[string]string{}
 	}
 	dir := filepath.Join(b.work, "bin")
-	args := []string{"build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", dir + "/"}
-	var built []string
+	var built, packages []string
 	for _, name := range slices.Sorted(maps.Keys(binaryPaths)) {
 		if files[name] != "" {
 			continue
 		}
 		files[name] = filepath.Join(dir, name)
 		built = append(built, name)
-		args = append(args, "./firmware/cmd/"+name)
+		packages = append(packages, "./firmware/cmd/"+name)
 	}
 	if len(built) == 0 {
 		return files, "given", nil
@@ -39,7 +39,8 @@ func (b *Builder) binaries(ctx context.Context) (files map[string]string, note s
 	if dir, err = filepath.Abs(dir); err != nil {
 		return nil, "", fmt.Errorf("name directory for binaries: %w", err)
 	}
-	args[6] = dir + "/"
+	args := append([]string{"build", "-trimpath", "-buildvcs=false",
+		"-ldflags", "-s -w -X main.version=" + b.cfg.Version, "-o", dir + "/"}, packages...)
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = b.cfg.Source
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH=amd64")
@@ -49,6 +50,9 @@ func (b *Builder) binaries(ctx context.Context) (files map[string]string, note s
 	return files, strings.Join(built, ", "), nil
 }
 
+// versionText is what can stand in os-release and in a flag of the linker without quoting.
+var versionText = regexp.MustCompile(`^[A-Za-z0-9._+~-]+$`)
+
 // fillFromSource takes version and time stamp from the environment or the repository.
 func (b *Builder) fillFromSource(ctx context.Context) error {
 	if b.cfg.Version == "" {
@@ -56,6 +60,9 @@ func (b *Builder) fillFromSource(ctx context.Context) error {
 		if out, err := b.git(ctx, "describe", "--always", "--dirty", "--tags"); err == nil {
 			b.cfg.Version = out
 		}
+	}
+	if !versionText.MatchString(b.cfg.Version) {
+		return fmt.Errorf("the version %q is not made of letters, digits and . _ + ~ - only", b.cfg.Version)
 	}
 	if !b.cfg.Epoch.IsZero() {
 		return nil
