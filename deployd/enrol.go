@@ -43,7 +43,7 @@ func (c *Courier) enrol(ctx context.Context, token string, say api.Say) error {
 		}
 		// The doorkeeper first: a node that is half enrolled can be enrolled again with a new token.
 		err = c.cfg.Windows.SetIdentity(ctx, windows.Identity{Node: answer.Node, Address: answer.Address,
-			PublisherAddress: answer.PublisherAddress})
+			Hub: w.Event().Hub, HubKey: w.Event().HubKey, PublisherAddress: answer.PublisherAddress})
 		if err != nil {
 			return told("tell netd who this node is", err)
 		}

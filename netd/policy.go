@@ -72,6 +72,7 @@ func (p *plan) enrol(text string, nodeKey [32]byte) error {
 	p.peer = Peer{PrivateKey: key, HubKey: t.HubKey, Address: tunnel.AddressOf(tunnel.PublicKey(key))}
 	p.opened.NodeKey = tunnel.KeyText(tunnel.PublicKey(nodeKey))
 	p.opened.RootDigest = fmt.Sprintf("%x", t.RootDigest)
+	p.opened.Hub, p.opened.HubKey = t.Hub, tunnel.KeyText(t.HubKey)
 	p.opened.PublisherAddress = p.publisher
 	return nil
 }

@@ -90,6 +90,10 @@ type Event struct {
 	NodeKey string `json:"node_key,omitempty"`
 	// RootDigest is the SHA-256 of the publisher's TUF root as the token names it (hex); set with Open for the purpose Enrol.
 	RootDigest string `json:"root_digest,omitempty"`
+	// Hub (host:port, UDP) and HubKey (base64) are the token's; set with Open for the purpose Enrol, so
+	// that the asker can hand them back in an Identity without reading tokens itself.
+	Hub    string `json:"hub,omitempty"`
+	HubKey string `json:"hub_key,omitempty"`
 	// PublisherAddress is where the publisher's API listens inside the tunnel (host:port); set with Open of the outer door.
 	PublisherAddress string `json:"publisher_address,omitempty"`
 }
