@@ -28,8 +28,8 @@ type Config struct {
 
 // StateChange is one line of the history.
 type StateChange struct {
-	At   time.Time
-	What string // one of the What constants
+	At   time.Time `json:"at"`
+	What string    `json:"what"` // one of the What constants
 }
 
 // What can change.
