@@ -198,7 +198,7 @@ func (c *command) console() *cobra.Command {
 }
 
 func (c *command) fault() *cobra.Command {
-	clear := &cobra.Command{
+	lift := &cobra.Command{
 		Use: "clear", Short: "Say that the fault's cause is gone; both doors are read back first",
 		Example: examples("fault clear"), Args: none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -208,5 +208,5 @@ func (c *command) fault() *cobra.Command {
 			return c.done("fault cleared; netd is reading both doors back", "status")
 		},
 	}
-	return c.group("fault", "A latched fault, which keeps both doors shut", examples("status", "fault clear"), clear)
+	return c.group("fault", "A latched fault, which keeps both doors shut", examples("status", "fault clear"), lift)
 }

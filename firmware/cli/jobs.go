@@ -35,8 +35,8 @@ func (c *command) run(ctx context.Context, do job) error {
 		}
 	}
 	if isNothing(err) {
+		c.say("nothing to do: %s\n", plain(err.Error()))
 		err = nil
-		c.say("nothing to do: %s\n", plain(orElse(p.last.Error, p.last.Text)))
 	}
 	if report != nil && !c.json {
 		if werr := writeReport(c.Stdout, report); werr != nil {
@@ -87,7 +87,7 @@ func (c *command) deploy() *cobra.Command {
 				return err
 			}
 			err := c.run(cmd.Context(), c.courier.Deploy)
-			if cmd.Context().Err() == nil {
+			if _, word := classify(err); err == nil || word == api.CodeReverted || word == api.CodeIncomplete {
 				c.next("report")
 			}
 			return err

@@ -1,0 +1,137 @@
+// Package hardware fits the drivers to what netd asks of a module, of links and of an interlock, since neither
+// knows the other. It translates types and kinds of errors and decides nothing about doors.
+// firmware/cmd/netd calls it.
+package hardware
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"strings"
+
+	"airlock/drivers/at"
+	"airlock/drivers/modem"
+	"airlock/drivers/serial"
+	"airlock/drivers/sysfs"
+	"airlock/firmware/config"
+	"airlock/netd"
+	"airlock/netd/windows"
+)
+
+// Modem is the module behind the outer door, as netd wants it.
+type Modem struct{ driver *modem.Modem }
+
+var _ netd.Modem = (*Modem)(nil)
+
+// NewModem makes the module that the configuration describes. Nothing is opened before Up or Down.
+func NewModem(c config.Modem, log *slog.Logger) *Modem {
+	open := modem.Serial(serial.Finder{Log: log})
+	if c.Port != config.Auto {
+		open = fixedPort(c.Port, log, strangers)
+	}
+	return &Modem{modem.New(modem.Config{APN: c.APN, Log: log}, open)}
+}
+
+// Up implements netd.Modem.
+func (m *Modem) Up(ctx context.Context, say func(string)) error {
+	return problem(m.driver.Up(ctx, func(text string) { say(sentence(text)) }))
+}
+
+// Down implements netd.Modem: a module that is not there cannot transmit.
+func (m *Modem) Down(ctx context.Context) error {
+	err := m.driver.Down(ctx)
+	if errors.Is(err, modem.ErrNotPresent) {
+		return nil
+	}
+	return problem(err)
+}
+
+// Status implements netd.Modem.
+func (m *Modem) Status() windows.ModemStatus {
+	s := m.driver.Status()
+	return windows.ModemStatus{
+		Present: s.Present, Model: strings.TrimSpace(s.Manufacturer + " " + s.Model), Firmware: s.Firmware, IMEI: s.IMEI,
+		SIM: s.SIM, Radio: s.Radio, Operator: s.Operator, Access: s.Access, SignalDBm: s.SignalDBm, Problem: s.Problem,
+	}
+}
+
+// Close lets go of the port, without touching the radio.
+func (m *Modem) Close() error { return m.driver.Close() }
+
+// problem gives an error of the driver the code that netd's askers know.
+func problem(err error) error {
+	var e *modem.Error
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, modem.ErrNotPresent):
+		return &windows.Problem{Code: windows.CodeNoModem, Cause: err, Detail: "no cellular modem is there: check that it is plugged in and powered"}
+	case !errors.As(err, &e):
+		return err
+	}
+	code := windows.CodeInternal // modem.RadioOn: the keeper tries again and latches a fault
+	switch e.Kind {
+	case modem.NoModem:
+		code = windows.CodeNoModem
+	case modem.NoSIM:
+		code = windows.CodeNoSIM
+	case modem.NoNetwork:
+		code = windows.CodeNoNetwork
+	}
+	return &windows.Problem{Code: code, Detail: e.Error(), Cause: err}
+}
+
+// fixedPort opens the port that the configuration names. That it is not there proves only then
+// that no module is, when there is no other USB serial port that might be the module under another name.
+func fixedPort(path string, log *slog.Logger, others func() (string, error)) modem.Opener {
+	return func(ctx context.Context) (modem.Port, error) {
+		rw, err := serial.Open(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			other, oerr := others()
+			switch {
+			case oerr != nil:
+				return nil, oerr
+			case other == "":
+				return nil, fmt.Errorf("%w: %s is not there", modem.ErrNotPresent, path)
+			}
+			return nil, fmt.Errorf("%s is not there, but %s is: name it as modem.port in node.yaml, or auto", path, other)
+		}
+		if err != nil {
+			return nil, err
+		}
+		port := at.New(rw, at.Options{Log: log})
+		if err := port.Sync(ctx); err != nil {
+			port.Close()
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+		return namedPort{port, path}, nil
+	}
+}
+
+// strangers names the first USB serial port of the machine; empty when there is none.
+func strangers() (string, error) {
+	found, err := serial.Candidates(sysfs.Root)
+	if err != nil || len(found) == 0 {
+		return "", err
+	}
+	return found[0].String(), nil
+}
+
+// namedPort is a port with its path for people.
+type namedPort struct {
+	*at.AT
+	path string
+}
+
+// String names it.
+func (p namedPort) String() string { return p.path }
+
+// sentence begins a text of a driver as the events of a window begin.
+func sentence(text string) string {
+	if text == "" {
+		return text
+	}
+	return strings.ToUpper(text[:1]) + text[1:]
+}
