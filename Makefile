@@ -43,7 +43,7 @@ test: setup-test ## run every test: fast ones, the kernel's in namespaces, the i
 test-fast: ## run the tests that need neither the image nor QEMU (a minute)
 	$(GO) test -short ./...
 
-bench: image ## measure image build, rebuild, boot and demo, and print a table
+bench: image $(BUILD)/bin/publisherd ## measure image build, rebuild, boot and demo, and print a table
 	$(GO) run ./tests/bench
 
 vet: ## gofmt and go vet

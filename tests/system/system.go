@@ -15,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"airlock/tests/lab"
 	"airlock/tests/lab/evidence"
@@ -53,6 +54,8 @@ type System struct {
 	LAN       *lab.LAN
 	Targets   []*lab.Target
 	Machine   *lab.Machine
+	// SwitchedOn is when the appliance got its power.
+	SwitchedOn time.Time
 
 	cfg      Config
 	captures []*lab.Capture
@@ -150,8 +153,10 @@ func (s *System) TargetAddress(i int, port int) netip.AddrPort {
 
 // Boot switches the appliance on and waits for its console.
 func (s *System) Boot(ctx context.Context) (err error) {
+	accel := lab.ChooseAccel(ctx, s.cfg.Image, promptPattern, s.cfg.Log)
+	s.SwitchedOn = time.Now()
 	s.Machine, err = lab.StartMachine(ctx, lab.MachineConfig{
-		Image: s.cfg.Image, Accel: lab.ChooseAccel(ctx, s.cfg.Image, promptPattern, s.cfg.Log), Module: s.serveModule, Outer: s.Carrier.Serve, Inner: s.LAN.ServeNode,
+		Image: s.cfg.Image, Accel: accel, Module: s.serveModule, Outer: s.Carrier.Serve, Inner: s.LAN.ServeNode,
 		ConsoleLog: s.path("console.log"), Log: s.cfg.Log,
 	})
 	if err != nil {

@@ -18,6 +18,7 @@ import (
 
 	"airlock/tests/lab"
 	"airlock/tests/lab/evidence"
+	"airlock/tests/modemsim"
 	"airlock/tests/system"
 )
 
@@ -78,7 +79,7 @@ func run(ctx context.Context, o options) (held bool, err error) {
 	log, logger := newLog()
 	s, err := system.Start(ctx, system.Config{
 		Image: o.image, Publisherd: o.publisherd, Dir: o.dir, Cache: o.cache,
-		Targets: []string{"web-1", "web-2"}, HealthPort: healthPort, Say: t.say, Log: logger,
+		Targets: []string{"web-1", "web-2"}, HealthPort: healthPort, Module: modemsim.Config{Times: modemsim.Lifelike()}, Say: t.say, Log: logger,
 	})
 	if err != nil {
 		return false, err
