@@ -131,7 +131,8 @@ func (b *Bubblewrap) args(j publisher.Job, cache, tmp string) []string {
 	for name, value := range b.environ(j, insideCache, insideSeed) {
 		args = append(args, "--setenv", name, value)
 	}
-	return append(args, "--", "/bin/sh", "-c", j.Command)
+	// The root is a tmpfs that holds the mount points; nothing shall be put beside them.
+	return append(args, "--remount-ro", "/", "--", "/bin/sh", "-c", j.Command)
 }
 
 // system mounts what programs need of the machine, read-only. Of /etc only what is named here: no
