@@ -55,6 +55,7 @@ func (k *Keeper) opened(w *window) {
 	k.timeUp = time.After(w.plan.limit)
 	e := k.event(w, windows.Open, fmt.Sprintf("The %s door is open for %v at most", w.request.Door, w.plan.limit))
 	e.NodeKey, e.RootDigest, e.PublisherAddress = w.plan.opened.NodeKey, w.plan.opened.RootDigest, w.plan.opened.PublisherAddress
+	e.Hub, e.HubKey = w.plan.opened.Hub, w.plan.opened.HubKey
 	w.feed.push(e, false)
 }
 
