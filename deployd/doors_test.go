@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -175,5 +174,3 @@ func (d *doors) purposes() string {
 	d.log = nil
 	return strings.Join(s, " ")
 }
-
-var _ http.Handler = (*office)(nil)

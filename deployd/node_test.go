@@ -89,7 +89,7 @@ func (o *office) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		o.used = true
 		o.node = &release.EnrolRequest{}
 		json.NewDecoder(r.Body).Decode(o.node)
-		json.NewEncoder(w).Encode(release.EnrolResponse{Node: "plant-7", Address: "fd41::7", PublisherAddress: "ignored:1", Root: o.root})
+		json.NewEncoder(w).Encode(release.EnrolResponse{Node: "plant-7", Address: "fd41:6972:6c6b::7", PublisherAddress: "[fd41:6972:6c6b::1]:80", Root: o.root})
 	case release.PathReports:
 		if o.refuse != 0 {
 			w.WriteHeader(o.refuse)

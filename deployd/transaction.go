@@ -179,6 +179,9 @@ func (t *transaction) look(ctx context.Context, m *member) error {
 		m.result.Before = deploy.ReleaseOf(m.facts.Link)
 		m.result.After = m.result.Before
 		t.mark(m).Link = m.facts.Link
+		if err := deploy.Allowed(ctx, t.window.DialContext, m.target.Address, t.manifest.Plan.Health); err != nil {
+			return err
+		}
 		if need := t.manifest.Bytes(); m.facts.Free < need {
 			return fmt.Errorf("%d bytes free in %s, the release needs %d", m.facts.Free, t.manifest.Plan.Directory, need)
 		}

@@ -12,7 +12,11 @@ import (
 	"time"
 
 	"airlock/deployd/release"
+	"airlock/netd/windows"
 )
+
+// probeTime bounds the look at a port.
+const probeTime = 3 * time.Second
 
 // maxBody is how much of a health answer is read, bytes.
 const maxBody = 1 << 20
@@ -38,11 +42,32 @@ func Healthy(ctx context.Context, dial Dialer, address string, h release.Health)
 		if last = ask(ctx, client, url, h); last == nil {
 			return nil
 		}
+		var p *windows.Problem
+		if errors.As(last, &p) && p.Code == windows.CodeNotAllowed {
+			return fmt.Errorf("%s: %w", url, last) // no attempt will change the site's policy
+		}
 		if ctx.Err() != nil {
 			return fmt.Errorf("%s: %w", url, context.Cause(ctx))
 		}
 	}
 	return fmt.Errorf("%s: after %d attempts: %w", url, h.Attempts, last)
+}
+
+// Allowed makes sure that the window's policy lets the node ask a target for its health: that has to
+// be known before anything is switched. Whether something answers there does not matter yet.
+func Allowed(ctx context.Context, dial Dialer, address string, h release.Health) error {
+	ctx, cancel := context.WithTimeout(ctx, probeTime)
+	defer cancel()
+	conn, err := dial(ctx, "tcp", net.JoinHostPort(address, strconv.Itoa(h.Port)))
+	if err == nil {
+		return conn.Close()
+	}
+	var p *windows.Problem
+	if errors.As(err, &p) && p.Code == windows.CodeNotAllowed {
+		return fmt.Errorf("port %d, at which the release is asked for its health, is not allowed on this site: "+
+			"add it to what the site's window may reach: %w", h.Port, err)
+	}
+	return nil
 }
 
 // ask makes one attempt.
