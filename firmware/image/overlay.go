@@ -37,6 +37,11 @@ func (b *Builder) entries(base *Archive, binaries map[string]string) ([]Entry, e
 		}
 		list = append(list, Entry{Path: binaryPaths[name], Mode: 0o755, Content: content})
 	}
+	node, err := os.ReadFile(filepath.Join(b.cfg.Source, "firmware", "config", "node.yaml"))
+	if err != nil {
+		return nil, fmt.Errorf("read reference configuration: %w", err)
+	}
+	list = append(list, Entry{Path: "etc/airlock/node.yaml", Mode: 0o644, Content: node})
 	release, err := base.ReadFile("usr/lib/os-release")
 	if err != nil {
 		return nil, err
