@@ -196,7 +196,7 @@ func TestSecondDoorIsRefused(t *testing.T) {
 	}
 }
 
-// last sends frames all the time and says when the last one came through after begin.
+// last sends frames all the time and says when the last one that came through was sent, after begin.
 func last(t *testing.T, c *cable, begin time.Time, span time.Duration) time.Duration {
 	t.Helper()
 	near, far := open(t, c.index, false), c.far()
@@ -205,9 +205,10 @@ func last(t *testing.T, c *cable, begin time.Time, span time.Duration) time.Dura
 	defer tick.Stop()
 	for time.Since(begin) < span {
 		<-tick.C
+		sent := time.Since(begin)
 		near.send(f)
 		if far.heard(time.Millisecond, func(got []byte) bool { return bytes.HasPrefix(got, f[:14]) }) > 0 {
-			seen = time.Since(begin)
+			seen = sent
 		}
 	}
 	return seen
@@ -215,10 +216,10 @@ func last(t *testing.T, c *cable, begin time.Time, span time.Duration) time.Dura
 
 func TestLeaseLapses(t *testing.T) {
 	i, wan, _ := load(t)
-	begin := time.Now()
 	if err := i.Open(outer, time.Minute); err != nil {
 		t.Fatal(err)
 	}
+	begin := time.Now() // the lease began a little before
 	wan.raise()
 	got := last(t, wan, begin, Lease+700*time.Millisecond)
 	if got < Lease-500*time.Millisecond || got > Lease+50*time.Millisecond {
@@ -239,10 +240,11 @@ func TestLeaseLapses(t *testing.T) {
 
 func TestRenewalHoldsUntilTheBudgetIsSpent(t *testing.T) {
 	i, wan, _ := load(t)
-	begin, budget := time.Now(), 4*time.Second
+	budget := 4 * time.Second
 	if err := i.Open(outer, budget); err != nil {
 		t.Fatal(err)
 	}
+	begin := time.Now()
 	stop := keep(t, i, outer)
 	wan.raise()
 	got := last(t, wan, begin, budget+500*time.Millisecond)
