@@ -73,8 +73,11 @@ func ParseRegistration(line, prefix string) (Registration, error) {
 		return Registration{}, fmt.Errorf("read %s: no state in %q", prefix, line)
 	}
 	r := Registration{Stat: stat}
-	if act, ok := num(f, at+3); ok && len(f) > at+2 {
-		r.Access = accessName(act)
+	// Novatel puts a routing area code before the cell, so the technology stands one further.
+	for _, i := range [...]int{at + 3, at + 4} {
+		if act, ok := num(f, i); ok && r.Access == "" {
+			r.Access = accessName(act)
+		}
 	}
 	return r, nil
 }
