@@ -24,8 +24,9 @@ import (
 // cut says to a victim where it dies: at the Nth boundary. A boundary is each change of a file and each
 // begin and end of a step on a target.
 type cut struct {
-	Dir string
-	At  int // 0: never
+	Dir  string
+	At   int    // 0: not by number
+	Name string // or at the boundary of that name
 }
 
 // openDoor is a door for a victim, which has no test to complain to: everything may be dialled.
@@ -53,7 +54,7 @@ func victim(spec string) {
 	pass := func(name string) {
 		mu.Lock()
 		defer mu.Unlock()
-		if n++; n == c.At {
+		if n++; n == c.At || name == c.Name {
 			fmt.Println("cut", name)
 			syscall.Kill(os.Getpid(), syscall.SIGKILL)
 			select {}
@@ -72,9 +73,10 @@ func victim(spec string) {
 }
 
 // die lets a victim deploy the node's release and die; it returns where, or "" when it came to the end.
-func (e *edge) die(at int) string {
+func (e *edge) die(at cut) string {
 	e.Helper()
-	spec, _ := json.Marshal(cut{Dir: e.dir, At: at})
+	at.Dir = e.dir
+	spec, _ := json.Marshal(at)
 	self, err := os.Executable()
 	if err != nil {
 		e.Fatal(err)
@@ -122,7 +124,7 @@ func TestPowerCutAtEveryBoundary(t *testing.T) {
 				if err := e.state.update(func(s *state) { s.Fetched, s.Assignment.Release = next, next }); err != nil {
 					t.Fatal(err)
 				}
-				where := e.die(at)
+				where := e.die(cut{At: at})
 				if where == "" {
 					break
 				}
