@@ -48,17 +48,27 @@ var ErrEnded = errors.New("task ended although nobody had asked for it")
 // All runs the tasks until ctx is done, a signal arrives (see Signals) or one of them fails. It
 // returns after all of them have returned; nil when the end was asked for.
 func All(ctx context.Context, o Options, tasks ...Task) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	group, ctx := errgroup.WithContext(ctx)
 	for _, task := range tasks {
 		group.Go(func() error { return one(ctx, o.Log, task) })
 	}
-	group.Go(func() error { return announce(ctx, o, tasks) })
+	ended, told := make(chan struct{}), make(chan error, 1)
+	go func() {
+		err := o.announce(ctx, tasks, ended)
+		if err != nil {
+			cancel()
+		}
+		told <- err
+	}()
 
 	err := group.Wait()
+	close(ended)
 	if errors.Is(err, errSignal) || errors.Is(err, context.Canceled) {
-		return nil
+		err = nil
 	}
-	return err
+	return errors.Join(err, <-told)
 }
 
 // one runs a task and says why it ended, since the group keeps the first error only.
@@ -77,44 +87,60 @@ func one(ctx context.Context, log *slog.Logger, task Task) error {
 	return fmt.Errorf("run %s: %w", task, err)
 }
 
-// announce tells the service manager how things stand: READY=1 when all tasks are ready, pings
-// while they are healthy, STOPPING=1 at the end.
-func announce(ctx context.Context, o Options, tasks []Task) error {
-	defer func() { _ = o.Notify("STOPPING=1") }()
+// announce tells the service manager how things stand: READY=1 when all tasks are ready, STOPPING=1
+// when ctx is done, and pings in between and after, until the tasks have ended: a door may take
+// longer to shut than the watchdog has patience.
+func (o Options) announce(ctx context.Context, tasks []Task, ended <-chan struct{}) error {
 	for _, task := range tasks {
 		select {
 		case <-task.Ready():
 			o.Log.Debug("task ready", "task", task.String())
 		case <-ctx.Done():
-			return nil
+			return o.stopping(tasks, nil, ended)
 		}
 	}
 	if err := o.Notify("READY=1" + o.status()); err != nil {
 		return fmt.Errorf("tell the service manager READY=1: %w", err)
 	}
 	o.Log.Info("ready", "tasks", len(tasks))
-	if o.Watchdog <= 0 {
-		<-ctx.Done()
-		return nil
+	var tick <-chan time.Time // never, without a watchdog
+	if o.Watchdog > 0 {
+		ticker := time.NewTicker(o.Watchdog / 2) // twice as often as it wants to hear it
+		defer ticker.Stop()
+		tick = ticker.C
 	}
-	return o.ping(ctx, tasks)
+	for {
+		select {
+		case <-tick:
+			o.ping(tasks)
+		case <-ctx.Done():
+			return o.stopping(tasks, tick, ended)
+		}
+	}
 }
 
-// ping tells the watchdog that the daemon lives, twice as often as it wants to hear it.
-func (o Options) ping(ctx context.Context, tasks []Task) error {
-	ticker := time.NewTicker(o.Watchdog / 2)
-	defer ticker.Stop()
+// stopping says that the end has begun, and pings until it is over. A manager that does not hear of it stops the
+// daemon all the same.
+func (o Options) stopping(tasks []Task, tick <-chan time.Time, ended <-chan struct{}) error {
+	if err := o.Notify("STOPPING=1"); err != nil {
+		o.Log.Warn("service manager could not be told of the stop", "why", err)
+	}
 	for {
-		if err := healthy(tasks); err != nil {
-			o.Log.Error("watchdog is not pinged", "why", err)
-		} else if err := o.Notify("WATCHDOG=1" + o.status()); err != nil {
-			o.Log.Error("watchdog could not be pinged", "why", err)
-		}
 		select {
-		case <-ticker.C:
-		case <-ctx.Done():
+		case <-tick:
+			o.ping(tasks)
+		case <-ended:
 			return nil
 		}
+	}
+}
+
+// ping tells the watchdog that the daemon lives, if all its tasks say so.
+func (o Options) ping(tasks []Task) {
+	if err := healthy(tasks); err != nil {
+		o.Log.Error("watchdog is not pinged", "why", err)
+	} else if err := o.Notify("WATCHDOG=1" + o.status()); err != nil {
+		o.Log.Error("watchdog could not be pinged", "why", err)
 	}
 }
 

@@ -195,6 +195,31 @@ func TestWatchdogIsPingedOnlyWhileHealthy(t *testing.T) {
 	<-result
 }
 
+// TestPingsUntilTheDoorsAreShut: what takes long to stop is not killed by the watchdog meanwhile.
+func TestPingsUntilTheDoorsAreShut(t *testing.T) {
+	m := newManager(t)
+	shut := make(chan struct{})
+	slow := func(ctx context.Context) error { <-ctx.Done(); <-shut; return nil }
+	cancel, result := start(t, Options{Notify: m.notify, Watchdog: 4 * time.Millisecond}, Func("door", slow, nil, nil))
+	m.wait("READY=1", 1)
+	cancel()
+	m.wait("STOPPING=1", 1)
+	m.wait("WATCHDOG=1", m.count("WATCHDOG=1")+3)
+	close(shut)
+	if err := <-result; err != nil {
+		t.Errorf("All() = %v, want nil", err)
+	}
+}
+
+// TestManagerThatCannotBeTold: a daemon with Type=notify whose READY=1 is lost would be killed later; it ends now and says why.
+func TestManagerThatCannotBeTold(t *testing.T) {
+	gone := errors.New("socket is gone")
+	err := All(t.Context(), Options{Log: quiet(), Notify: func(string) error { return gone }}, Func("door", untilDone, nil, nil))
+	if !errors.Is(err, gone) {
+		t.Errorf("All() = %v, want %v", err, gone)
+	}
+}
+
 // TestSystemdSocket speaks to a real datagram socket as systemd opens it.
 func TestSystemdSocket(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "notify")
