@@ -37,8 +37,12 @@ func (l *lease) open(name string, budget time.Duration) error {
 	return nil
 }
 
+// renew is called by the keeper's goroutine, which waits for nobody: while an action opens or shuts
+// the interlock there is nothing to renew yet, or any more.
 func (l *lease) renew() error {
-	l.mu.Lock()
+	if !l.mu.TryLock() {
+		return nil
+	}
 	defer l.mu.Unlock()
 	if l.name == "" {
 		return nil
