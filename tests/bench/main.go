@@ -153,15 +153,12 @@ func (b *bench) boot(ctx context.Context) (time.Duration, error) {
 	if err := s.Boot(ctx); err != nil {
 		return 0, err
 	}
-	for {
-		status, _, err := s.Node.Status(ctx)
-		if err == nil && status.Machine == "shut" {
-			return time.Since(s.SwitchedOn), nil
-		}
-		if time.Since(s.SwitchedOn) > 5*time.Minute {
-			return 0, fmt.Errorf("netd does not keep the doors: %w", err)
-		}
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
+	defer cancel()
+	if err := s.Node.AwaitShut(ctx); err != nil {
+		return 0, err
 	}
+	return time.Since(s.SwitchedOn), nil
 }
 
 func (b *bench) demo(ctx context.Context) (time.Duration, error) {

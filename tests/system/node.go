@@ -102,6 +102,21 @@ func (n *Node) Status(ctx context.Context) (windows.Status, api.Status, error) {
 	return *s.Netd, *s.Deployd, nil
 }
 
+// AwaitShut waits until both daemons answer and netd has read both doors back as shut: the appliance is ready.
+func (n *Node) AwaitShut(ctx context.Context) error {
+	for {
+		doors, _, err := n.Status(ctx)
+		if err == nil && doors.Machine == "shut" {
+			return nil
+		}
+		select {
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+			return fmt.Errorf("wait for both doors to be shut: %w; last: %w", ctx.Err(), err)
+		}
+	}
+}
+
 // Record asks for the whole record.
 func (n *Node) Record(ctx context.Context) ([]recorder.Entry, error) {
 	lines, err := n.Run(ctx, "record show --json", nil)

@@ -93,9 +93,10 @@ func (st *story) install(ctx context.Context) error {
 // enrol types what a technician types who has never seen the box.
 func (st *story) enrol(ctx context.Context) error {
 	st.t.chapter("A technician at the serial console")
-	if _, _, err := st.s.Node.Status(ctx); err != nil {
+	if err := st.s.Node.AwaitShut(ctx); err != nil {
 		return err
 	}
+	st.t.say("both doors have been read back as shut")
 	token, err := st.s.Publisher.Token(ctx, system.NodeName)
 	if err != nil {
 		return err
