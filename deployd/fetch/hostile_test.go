@@ -138,6 +138,14 @@ func TestHostileMetadata(t *testing.T) {
 			s.repo.Assign(node, "evil-1", 2)
 			s.repo.Publish()
 		}},
+		{"the top role signs an artifact", fetch.UnknownRole, "releases/mixed-1/", func(s *site) {
+			m := s.repo.AddRelease("mixed-1", plan, map[string][]byte{"a": []byte("a")})
+			target := m.Artifacts[0].Target
+			s.repo.Targets["targets"][target] = s.repo.Targets[release.RoleReleases][target]
+			delete(s.repo.Targets[release.RoleReleases], target)
+			s.repo.Assign(node, "mixed-1", 2)
+			s.repo.Publish()
+		}},
 		{"assignments delegates to a role of its own", fetch.UnknownRole, "", func(s *site) {
 			k := repotest.Key(s)
 			s.repo.DelegateTo(release.RoleAssignments, "friend", "assignments/*", k)
