@@ -1,0 +1,109 @@
+package netd_test
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"airlock/netd"
+	"airlock/netd/netdtest"
+	"airlock/netd/recorder"
+	"airlock/netd/windows"
+)
+
+// smallDisk is a file system that can be filled up.
+func smallDisk(t *testing.T) (dir string, fill func(), free func()) {
+	t.Helper()
+	if os.Getuid() != 0 {
+		t.Skip("this test mounts a file system of 1 MiB: run it as root")
+	}
+	dir = t.TempDir()
+	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=1m,mode=700"); err != nil {
+		t.Skipf("no file system can be mounted here: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+	ballast := filepath.Join(dir, "ballast")
+	fill = func() {
+		f, err := os.Create(ballast)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		for err == nil {
+			_, err = f.Write(bytes.Repeat([]byte{1}, 4096))
+		}
+		if !errors.Is(err, unix.ENOSPC) {
+			t.Fatal(err)
+		}
+	}
+	return dir, fill, func() { os.Remove(ballast) }
+}
+
+// What cannot be recorded does not open; with room again everything goes on, and the record is whole.
+func TestFullDiskOpensNoDoor(t *testing.T) {
+	dir, fill, free := smallDisk(t)
+	w := publisher(t)
+	n := netdtest.Start(t, w, filepath.Join(dir, "netd"))
+	ctx := t.Context()
+	if err := n.Client.SetIdentity(ctx, netdtest.Identity()); err != nil {
+		t.Fatal(err)
+	}
+	fill()
+	_, err := n.Client.Open(ctx, fetch, nil)
+	wantCode(t, "a window", err, windows.CodeDiskFull)
+	if !strings.Contains(err.Error(), "no space left") {
+		t.Errorf("the sentence is %q", err)
+	}
+	wantCode(t, "a site", n.Client.SetSite(ctx, netdtest.Site("127.0.0.1:22")), windows.CodeDiskFull)
+	if strings.Contains(strings.Join(w.Log(), "\n"), "modem up") {
+		t.Error("the radio was switched on")
+	}
+	free()
+	win, err := n.Client.Open(ctx, fetch, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fill() // inside the window: its own lines were given room before
+	if last, err := win.Close(ctx); err != nil || last.State != windows.Closed {
+		t.Errorf("Close = %+v, %v", last, err)
+	}
+	if err := w.Shut(); err != nil {
+		t.Error(err)
+	}
+	all := events(t, n)
+	if last := all[len(all)-1]; last.Event != recorder.WindowClosed {
+		t.Errorf("the record ends with %+v", last)
+	}
+	free()
+	if s, err := n.Client.Status(ctx); err != nil || s.Site != nil {
+		t.Errorf("a site that was not kept is in use: %+v, %v", s.Site, err)
+	}
+}
+
+// Whatever the state folder holds, netd starts with it or says which file to look at.
+func TestDamagedStateIsNamed(t *testing.T) {
+	for file, content := range map[string]string{
+		"key": "not a key\n", "identity.json": `{"node":`, "site.json": "[]", "fault.json": "\x00\x00",
+	} {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, file), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		w := netdtest.NewWorld()
+		_, err := netd.New(netd.Config{
+			Modem: w.Modem(), Outer: w.Outer(), Inner: w.Inner(), Interlock: w.Interlock(), Tunnel: w.Tunnel(), StateDir: dir,
+		})
+		if err == nil || !strings.Contains(err.Error(), filepath.Join(dir, file)) {
+			t.Errorf("with a damaged %s: New = %v", file, err)
+		}
+	}
+}
