@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/creack/pty"
 	"go.uber.org/goleak"
 
 	"airlock/drivers/modem"
@@ -22,29 +21,28 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // TestOverTTY takes the way of the appliance: the port is found in the device tree, among one that is silent, opened as
 // a tty, and a window is opened and closed over it.
 func TestOverTTY(t *testing.T) {
-	master, tty, err := pty.Open()
+	tty, err := modemsim.OpenPTY()
 	if err != nil {
 		t.Skipf("skipped: no pseudo terminal here: %v", err)
 	}
-	defer tty.Close()
 	sim := modemsim.New(modemsim.Config{LeftOn: true})
 	ctx, cancel := context.WithCancel(t.Context())
 	var serving sync.WaitGroup
-	serving.Go(func() { sim.Serve(ctx, master) })
+	serving.Go(func() { sim.Serve(ctx, tty) })
 	defer serving.Wait()
 	defer cancel()
 
 	finder := serial.Finder{Sys: deviceTree(t, "ttyUSB0", "ttyUSB1"), Patience: 300 * time.Millisecond,
 		Open: func(device string) (io.ReadWriteCloser, error) {
 			if filepath.Base(device) == "ttyUSB1" {
-				return serial.Open(tty.Name())
+				return serial.Open(tty.Host)
 			}
-			silent, other, err := pty.Open()
+			silent, err := modemsim.OpenPTY()
 			if err != nil {
 				return nil, err
 			}
-			t.Cleanup(func() { silent.Close(); other.Close() })
-			return serial.Open(other.Name())
+			t.Cleanup(func() { silent.Close() })
+			return serial.Open(silent.Host)
 		}}
 	m := modem.New(modem.Config{Times: short()}, modem.Serial(finder))
 	defer m.Close()

@@ -166,34 +166,42 @@ func (s *Sim) powerOn() {
 	s.dialogueDefaults()
 	s.locked = s.cfg.SIM.PIN != ""
 	s.fun = s.cfg.Function
-	boot := func(d time.Duration, change func()) { time.AfterFunc(d, func() { s.do(change) }) }
-	boot(s.cfg.Times.Boot, func() {
-		s.ready = true
-		for _, line := range s.cfg.Personality.Boot {
-			s.urc(line)
-		}
-		if s.fun == 1 {
-			s.fun = 0
-			s.setFunction(1)
-		}
-		if s.cfg.LeftOn {
-			s.leftOn()
-		}
-	})
-	boot(s.cfg.Times.Boot+s.cfg.Times.SIM, func() {
-		s.simFound = true
-		switch {
-		case s.cfg.SIM.Missing:
-			s.urc("+CPIN: NOT INSERTED")
-		case s.locked:
-			s.urc("+CPIN: SIM PIN")
-		default:
-			s.urc("+CPIN: READY")
-			s.search()
-		}
-	})
+	s.later(s.cfg.Times.Boot, s.booted)
+}
+
+// later runs change after d, whatever happens meanwhile.
+func (s *Sim) later(d time.Duration, change func()) {
+	time.AfterFunc(d, func() { s.do(change) })
+}
+
+func (s *Sim) booted() {
+	s.ready = true
+	for _, line := range s.cfg.Personality.Boot {
+		s.urc(line)
+	}
+	if s.fun == 1 {
+		s.fun = 0
+		s.setFunction(1)
+	}
+	if s.cfg.LeftOn {
+		s.leftOn()
+	}
+	s.later(s.cfg.Times.SIM, s.findSIM)
 	if s.faults.BogusPIN > 0 {
-		boot(s.cfg.Times.Boot+s.faults.BogusPIN, func() { s.faults.BogusPIN = 0 })
+		s.later(s.faults.BogusPIN, func() { s.faults.BogusPIN = 0 })
+	}
+}
+
+func (s *Sim) findSIM() {
+	s.simFound = true
+	switch {
+	case s.cfg.SIM.Missing:
+		s.urc("+CPIN: NOT INSERTED")
+	case s.locked:
+		s.urc("+CPIN: SIM PIN")
+	default:
+		s.urc("+CPIN: READY")
+		s.search()
 	}
 }
 

@@ -19,9 +19,6 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/creack/pty"
-	"golang.org/x/term"
-
 	"airlock/tests/modemsim"
 )
 
@@ -134,22 +131,19 @@ func removeStale(path string) error {
 	return os.Remove(path)
 }
 
-// servePTY keeps both ends open, so that hosts may come and go.
+// servePTY serves whatever host opens the link, one after the other.
 func servePTY(ctx context.Context, sim *modemsim.Sim, link string) error {
-	master, slave, err := pty.Open()
+	tty, err := modemsim.OpenPTY()
 	if err != nil {
-		return fmt.Errorf("open a pseudo terminal: %w", err)
+		return err
 	}
-	defer slave.Close()
-	if _, err := term.MakeRaw(int(slave.Fd())); err != nil {
-		return fmt.Errorf("make the pseudo terminal raw: %w", err)
-	}
+	defer tty.Close()
 	if info, err := os.Lstat(link); err == nil && info.Mode().Type() == os.ModeSymlink {
 		os.Remove(link)
 	}
-	if err := os.Symlink(slave.Name(), link); err != nil {
+	if err := os.Symlink(tty.Host, link); err != nil {
 		return err
 	}
 	defer os.Remove(link)
-	return sim.Serve(ctx, master)
+	return sim.Serve(ctx, tty)
 }
