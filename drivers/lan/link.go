@@ -147,18 +147,20 @@ func allowIPv6(link netlink.Link) error {
 	return nil
 }
 
-// silenceIPv6 switches IPv6 off for the interface; where /proc/sys cannot be written (a sandbox), it at least keeps the
-// kernel from making a link-local address, without which it sends nothing.
+// silenceIPv6 switches IPv6 off for the interface, or, where /proc/sys cannot be written (a sandbox), at least keeps
+// the kernel from making a link-local address, without which it sends nothing.
 func silenceIPv6(link netlink.Link) error {
 	err := os.WriteFile(ipv6Switch(link), []byte("1"), 0)
 	if err == nil || errors.Is(err, os.ErrNotExist) { // no such file: the kernel has no IPv6
 		return nil
 	}
-	if err2 := netlink.LinkSetIP6AddrGenMode(link, addrGenNone); err2 != nil {
+	if err2 := noLinkLocal(link); err2 != nil {
 		return fmt.Errorf("keep IPv6 off %s: %w", link.Attrs().Name, errors.Join(err, err2))
 	}
 	return nil
 }
+
+func noLinkLocal(link netlink.Link) error { return netlink.LinkSetIP6AddrGenMode(link, addrGenNone) }
 
 // addrGenNone is IN6_ADDR_GEN_MODE_NONE of <linux/if_link.h>.
 const addrGenNone = 1

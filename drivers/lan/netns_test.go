@@ -107,7 +107,7 @@ func (c *cable) listenFar() (frames func() [][]byte) {
 	}
 }
 
-// serveDHCP answers at the far end until the test ends; answer makes the reply, nil for silence.
+// serveDHCP answers at the far end until the test ends; modify fills the reply in.
 func (c *cable) serveDHCP(modify ...dhcpv4.Modifier) {
 	var server *server4.Server
 	handler := func(conn net.PacketConn, _ net.Addr, m *dhcpv4.DHCPv4) {
@@ -220,6 +220,30 @@ func TestIPv6StaysOff(t *testing.T) {
 	}
 	if _, addrs, _, _ := onWire(t); !slices.Equal(addrs, []string{"10.9.0.2/24"}) {
 		t.Errorf("addresses = %v, want 10.9.0.2/24 alone", addrs)
+	}
+}
+
+// TestIPv6OffInASandbox: the second way to keep IPv6 silent, for a /proc/sys that cannot be written.
+func TestIPv6OffInASandbox(t *testing.T) {
+	c := plugIn(t)
+	c.raiseFar()
+	frames := c.listenFar()
+	link, err := netlink.LinkByName("near")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := noLinkLocal(link); err != nil {
+		t.Fatal(err)
+	}
+	if err := netlink.LinkSetUp(link); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(1200 * time.Millisecond) // router solicitations come within a second
+	if _, addrs, _, _ := onWire(t); len(addrs) > 0 {
+		t.Errorf("addresses = %v, want none", addrs)
+	}
+	if got := frames(); len(got) > 0 {
+		t.Errorf("%d frames left the interface; the first: %x", len(got), got[0])
 	}
 }
 
