@@ -1,6 +1,7 @@
 package githost
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -15,6 +16,9 @@ import (
 
 // Prefix is where the handler is to be mounted, with the prefix left in place.
 const Prefix = "/git/"
+
+// spoolOver is the size from which a body goes through a file, bytes.
+const spoolOver = 1 << 20
 
 // ServeHTTP serves /git/PROJECT.git to git's clients, by the smart protocol only.
 func (h *Host) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.handler.ServeHTTP(w, r) }
@@ -64,31 +68,43 @@ func (h *Host) serve(w http.ResponseWriter, r *http.Request) {
 	}).ServeHTTP(w, r)
 }
 
-// whole makes the length of a body known, which CGI demands (RFC 3875, 4.1.2) and git's clients
-// leave open for large pushes: such a body goes through a file.
+// whole takes a body in before git sees any of it, small ones in memory and large ones in a file.
+// CGI demands a length (RFC 3875, 4.1.2), which git's clients leave open for large pushes; and
+// git http-backend, handed a body that ends before its length, waits for the rest for ever, at full
+// speed (observed with 2.39.5).
 func (h *Host) whole(w http.ResponseWriter, r *http.Request) (io.ReadCloser, error) {
-	limited := http.MaxBytesReader(w, r.Body, h.MaxPush)
-	if r.ContentLength >= 0 {
-		if r.ContentLength > h.MaxPush {
-			return nil, &http.MaxBytesError{Limit: h.MaxPush}
-		}
-		return limited, nil
+	if r.ContentLength > h.MaxPush {
+		return nil, &http.MaxBytesError{Limit: h.MaxPush}
 	}
-	f, err := os.CreateTemp(h.Dir, ".push-*")
-	if err != nil {
+	limited := http.MaxBytesReader(w, r.Body, h.MaxPush)
+	start := &bytes.Buffer{}
+	n, err := io.CopyN(start, limited, spoolOver)
+	body := io.NopCloser(start)
+	if err == nil {
+		body, n, err = h.spool(io.MultiReader(start, limited))
+	}
+	if err != nil && err != io.EOF { // io.EOF: shorter than spoolOver; a body cut off is io.ErrUnexpectedEOF
 		return nil, err
 	}
-	spool := spool{f}
-	n, err := io.Copy(f, limited)
+	r.ContentLength, r.TransferEncoding = n, nil
+	r.Header.Set("Content-Length", fmt.Sprint(n))
+	return body, nil
+}
+
+// spool takes a body into a temporary file.
+func (h *Host) spool(body io.Reader) (io.ReadCloser, int64, error) {
+	f, err := os.CreateTemp(h.Dir, ".push-*")
+	if err != nil {
+		return nil, 0, err
+	}
+	n, err := io.Copy(f, body)
 	if err == nil {
 		_, err = f.Seek(0, io.SeekStart)
 	}
 	if err != nil {
-		return nil, errors.Join(err, spool.Close())
+		return nil, 0, errors.Join(err, spool{f}.Close())
 	}
-	r.ContentLength, r.TransferEncoding = n, nil
-	r.Header.Set("Content-Length", fmt.Sprint(n))
-	return spool, nil
+	return spool{f}, n, nil
 }
 
 // refuse answers a push whose body did not come through; git shows the status line's number.
