@@ -73,7 +73,7 @@ type Status struct {
 	Firmware     string
 	IMEI         string
 	Profile      string
-	SIM          string // ready, missing, pin, puk, unknown
+	SIM          string // ready, missing, pin, puk, broken, unknown
 	Radio        string // on, off, unknown
 	Registered   bool
 	Operator     string
