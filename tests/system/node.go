@@ -44,6 +44,9 @@ func (n *Node) Run(ctx context.Context, command string, heard func(line string))
 	if err := n.console.SendLine(command); err != nil {
 		return nil, err
 	}
+	if _, err := n.console.Expect(ctx, linePattern); err != nil { // its echo
+		return nil, err
+	}
 	return n.listen(ctx, heard)
 }
 
@@ -62,7 +65,7 @@ func (n *Node) listen(ctx context.Context, heard func(line string)) ([]string, e
 			return lines, n.AwaitPrompt(ctx)
 		}
 		lines = append(lines, line)
-		if heard != nil && !strings.HasPrefix(line, "airlock> ") {
+		if heard != nil {
 			heard(line)
 		}
 	}

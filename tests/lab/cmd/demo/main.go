@@ -49,6 +49,9 @@ func main() {
 	}
 }
 
+// targetNames are the servers of the site.
+var targetNames = []string{"web-1", "web-2"}
+
 type options struct{ image, publisherd, dir, cache string }
 
 func usage() {
@@ -79,7 +82,7 @@ func run(ctx context.Context, o options) (held bool, err error) {
 	log, logger := newLog()
 	s, err := system.Start(ctx, system.Config{
 		Image: o.image, Publisherd: o.publisherd, Dir: o.dir, Cache: o.cache,
-		Targets: []string{"web-1", "web-2"}, HealthPort: healthPort, Module: modemsim.Config{Times: modemsim.Lifelike()}, Say: t.say, Log: logger,
+		Targets: targetNames, HealthPort: healthPort, Module: modemsim.Config{Times: modemsim.Lifelike()}, Say: t.say, Log: logger,
 	})
 	if err != nil {
 		return false, err

@@ -160,15 +160,8 @@ func (st *story) upgrade(ctx context.Context, first, second push) error {
 	if err := st.run(ctx, "fetch"); err != nil {
 		return err
 	}
-	sick := st.s.TargetAddress(len(st.s.Targets)-1, healthPort)
-	st.t.sayf("from now on the LAN loses the next %d connections to %s, as a failing switch port would", healthAttempts, sick)
-	st.s.LAN.DropNewConnections(sick, healthAttempts)
-	var refusal *system.Refusal
-	if err := st.run(ctx, "deploy --yes"); !errors.As(err, &refusal) {
-		return fmt.Errorf("the upgrade should have failed its health check: got %v", err)
-	}
-	if n := st.s.LAN.DroppedConnections(); n != healthAttempts {
-		return fmt.Errorf("the LAN lost %d connections, want %d", n, healthAttempts)
+	if err := st.failingDeploy(ctx); err != nil {
+		return err
 	}
 	if err := st.expectServed(ctx, first.version); err != nil {
 		return err
@@ -186,22 +179,53 @@ func (st *story) upgrade(ctx context.Context, first, second push) error {
 	return st.expectServed(ctx, second.version)
 }
 
+// failingDeploy deploys while the LAN loses the connections of the health check to the last target, every one of them.
+func (st *story) failingDeploy(ctx context.Context) error {
+	last := len(st.s.Targets) - 1
+	sick := st.s.TargetAddress(last, healthPort)
+	st.t.sayf("when the last target is switched, the LAN is going to lose %d connections to %s, as a bad switch port would", healthAttempts, sick)
+	switching := "switching " + targetNames[last]
+	err := st.enter(ctx, "deploy --yes", func(line string) {
+		st.t.node(line)
+		if strings.HasPrefix(line, switching) {
+			st.s.LAN.DropNewConnections(sick, healthAttempts)
+		}
+	})
+	var refusal *system.Refusal
+	if !errors.As(err, &refusal) {
+		return fmt.Errorf("the upgrade should have failed its health check: got %v", err)
+	}
+	st.t.node("failed: " + refusal.Text)
+	if n := st.s.LAN.DroppedConnections(); n != healthAttempts {
+		return fmt.Errorf("the LAN lost %d connections, want %d", n, healthAttempts)
+	}
+	return nil
+}
+
 // healthAttempts is what airlock.yaml asks for: every one of them has to fail for the health check to fail.
 const healthAttempts = 3
 
 // run types a command and shows what the console says to it.
 func (st *story) run(ctx context.Context, command string) error {
+	err := st.enter(ctx, command, st.t.node)
+	var refusal *system.Refusal
+	if errors.As(err, &refusal) {
+		st.t.node("failed: " + refusal.Text)
+	}
+	return err
+}
+
+// enter types a command, and compares the clocks after it, when no window is open.
+func (st *story) enter(ctx context.Context, command string, heard func(line string)) error {
 	shown := command
 	if len(shown) > 60 {
 		shown = shown[:57] + "..."
 	}
 	st.t.say("airlock> " + shown)
-	_, err := st.s.Node.Run(ctx, command, st.t.node)
-	if err != nil {
-		st.t.node("failed: " + err.Error())
+	_, err := st.s.Node.Run(ctx, command, heard)
+	if _, _, err := st.s.Node.Status(ctx); err != nil {
 		return err
 	}
-	_, _, err = st.s.Node.Status(ctx) // compares the clocks, between windows
 	return err
 }
 
