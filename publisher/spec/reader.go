@@ -174,12 +174,17 @@ func describe(n ast.Node) string {
 		return "an anchor or alias"
 	}
 	if s, ok := text(n); ok {
-		if runes := []rune(s); len(runes) > 60 {
-			s = string(runes[:60]) + "…"
-		}
-		return strconv.Quote(s)
+		return strconv.Quote(cut(s, 60))
 	}
 	return "a tagged value"
+}
+
+// cut shortens a text to n characters.
+func cut(s string, n int) string {
+	if runes := []rune(s); len(runes) > n {
+		return string(runes[:n]) + "…"
+	}
+	return s
 }
 
 func join(field, name string) string {

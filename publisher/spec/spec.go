@@ -17,8 +17,14 @@ import (
 	"airlock/publisher"
 )
 
-// MaxBytes bounds the file.
-const MaxBytes = 64 << 10
+// MaxBytes bounds the file. The YAML parser takes seconds for deeply nested files of a few times this size.
+const MaxBytes = 16 << 10
+
+// A message shows this much at most.
+const (
+	maxProblems = 20
+	maxSource   = 160 // characters of a line
+)
 
 // Problem is one thing wrong in the file.
 type Problem struct {
@@ -39,7 +45,7 @@ func (p Problem) String() string {
 	}
 	s := fmt.Sprintf("%s: found %s, expected %s", where, p.Found, p.Want)
 	if p.Source != "" {
-		s += fmt.Sprintf("\n%6d | %s", p.Line, p.Source)
+		s += fmt.Sprintf("\n%6d | %s", p.Line, cut(p.Source, maxSource))
 	}
 	return s
 }
@@ -49,9 +55,13 @@ type Error struct{ Problems []Problem }
 
 // Error lists the problems, each with its line.
 func (e *Error) Error() string {
-	all := make([]string, len(e.Problems))
+	var all []string
 	for i, p := range e.Problems {
-		all[i] = p.String()
+		if i == maxProblems {
+			all = append(all, fmt.Sprintf("%s: and %d more", publisher.SpecFile, len(e.Problems)-i))
+			break
+		}
+		all = append(all, p.String())
 	}
 	return strings.Join(all, "\n")
 }

@@ -2,6 +2,7 @@ package spec
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -130,6 +131,27 @@ func TestAll(t *testing.T) {
 	}
 	if want := "    17 |     port: 0"; !strings.Contains(err.Error(), want) {
 		t.Errorf("Parse says\n%v\nwithout %q", err, want)
+	}
+}
+
+// TestAMessageStaysReadable: whatever stands in the file, the pusher gets a page and not a book, soon.
+func TestAMessageStaysReadable(t *testing.T) {
+	for _, bad := range []string{
+		strings.Repeat("[", MaxBytes), strings.Repeat("{a: ", MaxBytes/4), strings.Repeat("- ", MaxBytes/2), "a: " + strings.Repeat("b ", MaxBytes/2-2),
+		"a: \"" + strings.Repeat("\\n", MaxBytes/2-4) + "\"", strings.Repeat("'", MaxBytes), strings.Repeat("k: v\n", 3),
+	} {
+		_, err := Parse([]byte(bad), "")
+		if err == nil || len(err.Error()) > 20_000 {
+			t.Errorf("Parse(%.10q…) = %d characters", bad, len(fmt.Sprint(err)))
+		}
+	}
+	var many strings.Builder
+	for i := range 500 {
+		fmt.Fprintf(&many, "key%d: 1\n", i)
+	}
+	_, err := Parse([]byte(many.String()), "")
+	if err == nil || !strings.Contains(err.Error(), "airlock.yaml: and 486 more") {
+		t.Errorf("Parse of 500 unknown keys = %v", err)
 	}
 }
 

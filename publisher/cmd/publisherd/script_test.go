@@ -38,8 +38,11 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		Setup:               setup,
 		Condition: func(name string) (bool, error) {
-			if name == "sandbox" {
+			switch name {
+			case "sandbox":
 				return err == nil, nil
+			case "smalldisk":
+				return exec.Command("unshare", "--map-root-user", "--mount", "mount", "-t", "tmpfs", "none", "/mnt").Run() == nil, nil
 			}
 			return false, errors.New("unknown condition " + name)
 		},
@@ -65,7 +68,8 @@ type server struct{ cmd *exec.Cmd }
 // serverKey is where a script's environment keeps its server.
 type serverKey struct{}
 
-// serveScript starts publisherd on free ports with its data in $WORK/data, and waits until it is ready.
+// serveScript starts publisherd on free ports with its data in $WORK/data, and waits until it is
+// ready. With DISK set to a size, that folder is a disk of this size, seen by the server only.
 func serveScript(ts *testscript.TestScript, neg bool, args []string) {
 	if neg {
 		ts.Fatalf("use exits for a server that must not start")
@@ -74,6 +78,11 @@ func serveScript(ts *testscript.TestScript, neg bool, args []string) {
 	path, err := exec.LookPath("publisherd") // testscript's folder of commands
 	ts.Check(err)
 	cmd := exec.Command(path, flags...)
+	if size := ts.Getenv("DISK"); size != "" {
+		ts.Check(os.MkdirAll(flags[2], 0o755))
+		const mount = `mount -t tmpfs -o size="$0" none "$1" && shift && exec "$@"`
+		cmd = exec.Command("unshare", append([]string{"--map-root-user", "--mount", "sh", "-c", mount, size, flags[2], path}, flags...)...)
+	}
 	cmd.Env = append(os.Environ(), "HOME="+ts.Getenv("HOME"))
 	logFile, err := os.OpenFile(filepath.Join(ts.Getenv("WORK"), "server.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	ts.Check(err)
