@@ -92,7 +92,7 @@ func TestFullDiskOpensNoDoor(t *testing.T) {
 // Whatever the state folder holds, netd starts with it or says which file to look at.
 func TestDamagedStateIsNamed(t *testing.T) {
 	for file, content := range map[string]string{
-		"key": "not a key\n", "identity.json": `{"node":`, "site.json": "[]", "fault.json": "\x00\x00",
+		"key": "not a key\n", "identity.json": `{"node":`, "site.json": "[]",
 	} {
 		dir := t.TempDir()
 		if err := os.WriteFile(filepath.Join(dir, file), []byte(content), 0o600); err != nil {
@@ -106,4 +106,23 @@ func TestDamagedStateIsNamed(t *testing.T) {
 			t.Errorf("with a damaged %s: New = %v", file, err)
 		}
 	}
+}
+
+func TestUnreadableFaultIsOneAllTheSame(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "fault.json"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w := publisher(t)
+	n := netdtest.Start(t, w, dir)
+	if err := n.Client.SetIdentity(t.Context(), netdtest.Identity()); err != nil {
+		t.Fatal(err)
+	}
+	_, err := n.Client.Open(t.Context(), fetch, nil)
+	wantCode(t, "a window", err, windows.CodeFault)
+	wait(t, w, "the doors to be read back", func() bool { return n.Client.ClearFault(t.Context()) == nil })
+	wait(t, w, "the fault to be gone", func() bool {
+		s, err := n.Client.Status(t.Context())
+		return err == nil && s.Machine == "shut" && s.Fault == ""
+	})
 }

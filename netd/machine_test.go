@@ -51,8 +51,13 @@ func (p place) String() string {
 		p.w.state, p.w.tries, p.h.outer, p.h.inner, p.h.running, p.h.cancelled, p.h.latched)
 }
 
-func start() place {
-	return place{world{state: lowering}, hardware{outer: unknown, inner: unknown, running: lowerBoth}}
+// starts are the worlds in which netd can find itself: as after power-up, and with a fault that was
+// latched before. Nothing is known of the doors in either.
+func starts() []place {
+	h := hardware{outer: unknown, inner: unknown, running: lowerBoth}
+	after := h
+	after.latched = true
+	return []place{{world{state: lowering}, h}, {world{state: forcing}, after}}
 }
 
 // step tells the machine an event and lets the hardware do what the machine then orders.
@@ -222,8 +227,10 @@ func promises(rows []row, p place) (event, error) {
 // walk visits every reachable world and tells it every event that can come there: requests at any
 // time, the answer of the action under way, and both answers late.
 func walk(rows []row) (map[place]bool, error) {
-	seen := map[place]bool{start(): true}
-	queue := []place{start()}
+	seen, queue := map[place]bool{}, starts()
+	for _, p := range queue {
+		seen[p] = true
+	}
 	for len(queue) > 0 {
 		p := queue[0]
 		queue = queue[1:]

@@ -46,11 +46,13 @@ func openStore(dir string) (*store, error) {
 		return nil, fmt.Errorf("make the state folder: %w", err)
 	}
 	s := &store{dir: dir}
+	if err := load(s.path(faultFile), &s.fault); err != nil { // a fault that cannot be read is one all the same
+		s.fault = &latched{Why: err.Error()}
+	}
 	return s, errors.Join(
 		s.loadKey(),
 		load(s.path(identityFile), &s.identity),
 		load(s.path(siteFile), &s.site),
-		load(s.path(faultFile), &s.fault),
 	)
 }
 
