@@ -78,6 +78,8 @@ type Config struct {
 	Dir string
 	// Listener is where the CLI and the console ask; nil: on api.SocketPath.
 	Listener net.Listener
+	// Network is what package isolation found at the start; it is told in the status.
+	Network api.Network
 	// Clock is the wall clock; nil: time.Now.
 	Clock func() time.Time
 	Log   *slog.Logger
@@ -233,7 +235,7 @@ func (c *Courier) at(name string) {
 // Status is what the courier tells of itself.
 func (c *Courier) Status() api.Status {
 	s := c.state.get()
-	out := api.Status{Now: c.cfg.Clock(), Phase: string(phaseOf(c.jobs.Running())), SSHKey: c.keys.authorized(),
+	out := api.Status{Now: c.cfg.Clock(), Network: c.cfg.Network, Phase: string(phaseOf(c.jobs.Running())), SSHKey: c.keys.authorized(),
 		Assignment: s.Assignment, Fetched: s.Fetched, Running: s.Running, Last: s.Last, Queued: len(c.queued())}
 	if n := c.state.node(); n != nil {
 		out.Enrolled, out.Node = true, n.Node

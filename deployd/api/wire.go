@@ -77,8 +77,15 @@ type Target struct {
 	HostKey string `json:"host_key"` // "ssh-ed25519 AAAA…", pinned
 }
 
+// Network is what deployd's process could use of a network, as it found out itself.
+type Network struct {
+	Interfaces []string `json:"interfaces"` // "lo" alone on the appliance
+	Families   []string `json:"families"`   // kinds of socket that the kernel grants beside unix: none on the appliance
+}
+
 // Status is what deployd tells of itself.
 type Status struct {
+	Network Network `json:"network"`
 	Now        time.Time           `json:"now"`
 	Enrolled   bool                `json:"enrolled"`
 	Node       string              `json:"node,omitempty"`

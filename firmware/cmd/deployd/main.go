@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"airlock/deployd"
+	"airlock/deployd/isolation"
 	"airlock/firmware/config"
 	"airlock/firmware/run"
 	"airlock/netd/windows"
@@ -24,7 +25,8 @@ const usage = `Usage: deployd [--config FILE]
 The courier: fetches releases, deploys them to the servers of the site, reports. It has no network of
 its own and dials through netd's socket. Normally started by systemd; ask it with airlock.
 
-  --config FILE   node.yaml to use in place of the installed one
+  --config FILE     node.yaml to use in place of the installed one
+  --allow-network   start also where the process sees a network: on a machine of a developer
 `
 
 func main() {
@@ -32,6 +34,7 @@ func main() {
 	flags := flag.NewFlagSet("deployd", flag.ContinueOnError)
 	flags.Usage = func() { fmt.Fprint(flags.Output(), usage) }
 	file := flags.String("config", "", "")
+	networked := flags.Bool("allow-network", false, "")
 	switch err := flags.Parse(os.Args[1:]); {
 	case errors.Is(err, flag.ErrHelp):
 		return
@@ -39,14 +42,21 @@ func main() {
 		fmt.Fprintln(os.Stderr, "deployd: takes no arguments but its flags; see deployd --help")
 		os.Exit(2)
 	}
-	if err := courier(context.Background(), *file, log); err != nil {
+	if err := courier(context.Background(), *file, *networked, log); err != nil {
 		log.Error("deployd ends", "error", err)
 		os.Exit(1)
 	}
 }
 
 // courier runs deployd until a signal comes.
-func courier(ctx context.Context, file string, log *slog.Logger) error {
+func courier(ctx context.Context, file string, networked bool, log *slog.Logger) error {
+	network, err := isolation.Look()
+	if err != nil {
+		return err
+	}
+	if err := isolation.Check(network); err != nil && !networked {
+		return err
+	}
 	node, notice, err := config.Choose(file)
 	if err != nil {
 		return err
@@ -67,6 +77,7 @@ func courier(ctx context.Context, file string, log *slog.Logger) error {
 		Windows:  deployd.Netd(windows.NewClient(node.Sockets.Netd)),
 		Dir:      node.State.Deployd,
 		Listener: listener,
+		Network:  network,
 		Log:      log,
 	})
 	if err != nil {
