@@ -85,11 +85,11 @@ type Network struct {
 
 // Status is what deployd tells of itself.
 type Status struct {
-	Network Network `json:"network"`
 	Now        time.Time           `json:"now"`
 	Enrolled   bool                `json:"enrolled"`
 	Node       string              `json:"node,omitempty"`
 	Phase      string              `json:"phase"` // idle, enrolling, fetching, deploying, reporting
+	Network    Network             `json:"network"`
 	SSHKey     string              `json:"ssh_key"`
 	Site       *Site               `json:"site,omitempty"`
 	Assignment *release.Assignment `json:"assignment,omitempty"`
