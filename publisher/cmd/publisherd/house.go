@@ -127,12 +127,10 @@ func (h *house) openGit(ctx context.Context, o options) error {
 	if err != nil {
 		return fmt.Errorf("find my own program, which git's hooks call: %w", err)
 	}
-	run, err := os.MkdirTemp("", "publisherd-*") // short: a socket's path has 107 characters at most
+	socket, err := h.socket(o.data)
 	if err != nil {
-		return fmt.Errorf("make folder for the hooks' socket: %w", err)
+		return err
 	}
-	h.closers = append(h.closers, func() error { return os.RemoveAll(run) })
-	socket := filepath.Join(run, "queue.sock")
 	if h.queue, err = net.Listen("unix", socket); err != nil {
 		return fmt.Errorf("listen for hooks: %w", err)
 	}
@@ -144,6 +142,24 @@ func (h *house) openGit(ctx context.Context, o options) error {
 		MaxPush: o.maxPush, Log: h.log,
 	})
 	return err
+}
+
+// socket is where hooks ask for builds: in the data folder, which only the server's user may enter,
+// or in a folder of its own where that path is longer than a socket's may be (108 bytes, unix(7)).
+func (h *house) socket(data string) (string, error) {
+	name := filepath.Join(data, "queue.sock")
+	if len(name) < 108 {
+		if err := os.Remove(name); err != nil && !errors.Is(err, os.ErrNotExist) { // of a server that was killed
+			return "", fmt.Errorf("remove the old socket for hooks: %w", err)
+		}
+		return name, nil
+	}
+	dir, err := os.MkdirTemp("", "publisherd-*")
+	if err != nil {
+		return "", fmt.Errorf("make folder for the hooks' socket: %w", err)
+	}
+	h.closers = append(h.closers, func() error { return os.RemoveAll(dir) })
+	return filepath.Join(dir, "queue.sock"), nil
 }
 
 func (h *house) openPipeline(ctx context.Context, o options, box publisher.Sandbox) error {
