@@ -25,10 +25,16 @@ type push struct {
 }
 
 func (st *story) tell(ctx context.Context) error {
-	group, ctx := errgroup.WithContext(ctx)
+	group, both := errgroup.WithContext(ctx)
 	first, second := newPush(oldVersion), newPush(newVersion)
-	group.Go(func() error { return st.publish(ctx, first, second) })
-	group.Go(func() error { return st.site(ctx, first, second) })
+	group.Go(func() error { return st.publish(both, first, second) })
+	group.Go(func() error {
+		// What is started here lives on after the story, for the verdict: it hangs on ctx.
+		if err := st.install(ctx); err != nil {
+			return err
+		}
+		return st.site(both, first, second)
+	})
 	return group.Wait()
 }
 
@@ -60,9 +66,6 @@ func (st *story) publish(ctx context.Context, pushes ...push) error {
 
 // site plays the technician, then the operator.
 func (st *story) site(ctx context.Context, first, second push) error {
-	if err := st.install(ctx); err != nil {
-		return err
-	}
 	if err := st.enrol(ctx); err != nil {
 		return err
 	}
