@@ -150,7 +150,7 @@ func (b *bench) boot(ctx context.Context) (time.Duration, error) {
 		return 0, err
 	}
 	defer s.Close()
-	if err := s.Boot(ctx); err != nil {
+	if err := s.Boot(ctx, ctx); err != nil {
 		return 0, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)

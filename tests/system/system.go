@@ -151,11 +151,11 @@ func (s *System) TargetAddress(i int, port int) netip.AddrPort {
 	return netip.AddrPortFrom(netip.MustParsePrefix(fmt.Sprintf(targetAddress, firstTarget+i)).Addr(), uint16(port))
 }
 
-// Boot switches the appliance on and waits for its console.
-func (s *System) Boot(ctx context.Context) (err error) {
+// Boot switches the appliance on and waits until ctx ends for its console; the appliance runs as long as life.
+func (s *System) Boot(ctx, life context.Context) (err error) {
 	accel := lab.ChooseAccel(ctx, s.cfg.Image, promptPattern, s.cfg.Log)
 	s.SwitchedOn = time.Now()
-	s.Machine, err = lab.StartMachine(ctx, lab.MachineConfig{
+	s.Machine, err = lab.StartMachine(life, lab.MachineConfig{
 		Image: s.cfg.Image, Accel: accel, Module: s.serveModule, Outer: s.Carrier.Serve, Inner: s.LAN.ServeNode,
 		ConsoleLog: s.path("console.log"), Log: s.cfg.Log,
 	})

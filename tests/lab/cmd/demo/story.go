@@ -86,7 +86,7 @@ func (st *story) install(ctx context.Context) error {
 		return err
 	}
 	st.t.say("switching the appliance on: the real image, in QEMU, with a modem on USB")
-	if err := st.s.Boot(ctx); err != nil {
+	if err := st.s.Boot(ctx, ctx); err != nil {
 		return err
 	}
 	st.t.say("the console asks for a command")
