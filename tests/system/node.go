@@ -50,6 +50,20 @@ func (n *Node) Run(ctx context.Context, command string, heard func(line string))
 	return n.listen(ctx, heard)
 }
 
+// Answer types a command, and then, when the console asks question, the answer.
+func (n *Node) Answer(ctx context.Context, command string, question *regexp.Regexp, answer string) ([]string, error) {
+	if err := n.console.SendLine(command); err != nil {
+		return nil, err
+	}
+	if _, err := n.console.Expect(ctx, question); err != nil {
+		return nil, err
+	}
+	if err := n.console.SendLine(answer); err != nil {
+		return nil, err
+	}
+	return n.listen(ctx, nil)
+}
+
 func (n *Node) listen(ctx context.Context, heard func(line string)) ([]string, error) {
 	var lines []string
 	for {
