@@ -9,7 +9,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"log/slog"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -142,9 +141,8 @@ func overlayFile(dir, file, changed string) (string, error) {
 
 // boot is the time from QEMU's start until netd says that both doors are shut.
 func (b *bench) boot(ctx context.Context) (time.Duration, error) {
-	log := slog.New(slog.DiscardHandler)
 	s, err := system.Start(ctx, system.Config{
-		Image: "build/airlock.img", Publisherd: "build/bin/publisherd", Dir: filepath.Join(b.dir, "boot"), Cache: "build/cache", Log: log,
+		Image: "build/airlock.img", Publisherd: "build/bin/publisherd", Dir: filepath.Join(b.dir, "boot"), Cache: "build/cache",
 	})
 	if err != nil {
 		return 0, err

@@ -42,7 +42,6 @@ type Config struct {
 	HealthPort int      // the port on targets which the node may dial beside SSH
 	Module     modemsim.Config
 	Say        func(text string) // tells a person what is happening
-	Log        *slog.Logger
 }
 
 // System is what runs.
@@ -59,7 +58,7 @@ type System struct {
 
 	cfg      Config
 	captures []*lab.Capture
-	log      *os.File // of publisherd
+	log      *slog.Logger // of the lab's pieces, into lab.log
 	closers  []io.Closer
 }
 
@@ -79,6 +78,11 @@ func (s *System) start(ctx context.Context) error {
 	if err := os.MkdirAll(s.cfg.Dir, 0o755); err != nil {
 		return fmt.Errorf("create folder: %w", err)
 	}
+	log, err := s.create("lab.log")
+	if err != nil {
+		return err
+	}
+	s.log = slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	if err := s.startPublisher(ctx); err != nil {
 		return err
 	}
@@ -86,16 +90,26 @@ func (s *System) start(ctx context.Context) error {
 }
 
 func (s *System) startPublisher(ctx context.Context) (err error) {
-	if s.log, err = os.Create(s.path("publisher.log")); err != nil {
-		return fmt.Errorf("create the publisher's log: %w", err)
+	log, err := s.create("publisher.log")
+	if err != nil {
+		return err
 	}
-	s.closers = append(s.closers, s.log)
-	s.Publisher, err = startPublisher(ctx, s.cfg.Publisherd, s.path("publisher"), filepath.Join(s.cfg.Cache, "builds"), s.log)
+	s.Publisher, err = startPublisher(ctx, s.cfg.Publisherd, s.path("publisher"), filepath.Join(s.cfg.Cache, "builds"), log)
 	if err != nil {
 		return err
 	}
 	s.closers = append(s.closers, s.Publisher)
 	return nil
+}
+
+// create makes a file of the run that is closed with it.
+func (s *System) create(name string) (*os.File, error) {
+	f, err := os.Create(s.path(name))
+	if err != nil {
+		return nil, fmt.Errorf("create log: %w", err)
+	}
+	s.closers = append(s.closers, f)
+	return f, nil
 }
 
 // startNetworks makes carrier and LAN, each with the capture of its door, and the module that moves the carrier's gate.
@@ -108,10 +122,10 @@ func (s *System) startNetworks() (err error) {
 	if err != nil {
 		return err
 	}
-	if s.Carrier, err = lab.NewCarrier(outer, s.cfg.Log); err != nil {
+	if s.Carrier, err = lab.NewCarrier(outer, s.log); err != nil {
 		return err
 	}
-	s.LAN = lab.NewLAN(inner, s.cfg.Log)
+	s.LAN = lab.NewLAN(inner, s.log)
 	module := s.cfg.Module
 	module.OnData = s.Carrier.SetData
 	s.Module = modemsim.New(module)
@@ -136,7 +150,7 @@ func (s *System) StartTargets(ctx context.Context) error {
 	}
 	for i, name := range s.cfg.Targets {
 		address := netip.MustParsePrefix(fmt.Sprintf(targetAddress, firstTarget+i))
-		t, err := lab.StartTarget(ctx, lab.TargetConfig{Name: name, Address: address, Tar: tar, LAN: s.LAN.ServeTarget, Log: s.cfg.Log})
+		t, err := lab.StartTarget(ctx, lab.TargetConfig{Name: name, Address: address, Tar: tar, LAN: s.LAN.ServeTarget, Log: s.log})
 		if err != nil {
 			return err
 		}
@@ -153,11 +167,11 @@ func (s *System) TargetAddress(i int, port int) netip.AddrPort {
 
 // Boot switches the appliance on and waits until ctx ends for its console; the appliance runs as long as life.
 func (s *System) Boot(ctx, life context.Context) (err error) {
-	accel := lab.ChooseAccel(ctx, s.cfg.Image, promptPattern, s.cfg.Log)
+	accel := lab.ChooseAccel(ctx, s.cfg.Image, promptPattern, s.log)
 	s.SwitchedOn = time.Now()
 	s.Machine, err = lab.StartMachine(life, lab.MachineConfig{
 		Image: s.cfg.Image, Accel: accel, Module: s.serveModule, Outer: s.Carrier.Serve, Inner: s.LAN.ServeNode,
-		ConsoleLog: s.path("console.log"), Log: s.cfg.Log,
+		ConsoleLog: s.path("console.log"), Log: s.log,
 	})
 	if err != nil {
 		return err

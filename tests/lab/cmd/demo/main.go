@@ -9,10 +9,8 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"syscall"
 	"time"
 
@@ -79,17 +77,14 @@ func run(ctx context.Context, o options) (held bool, err error) {
 	}
 	defer os.RemoveAll(work)
 	t.chapter("The publisher, the carrier and the LAN")
-	log, logger := newLog()
 	s, err := system.Start(ctx, system.Config{
 		Image: o.image, Publisherd: o.publisherd, Dir: o.dir, Cache: o.cache,
-		Targets: targetNames, HealthPort: healthPort, Module: modemsim.Config{Times: modemsim.Lifelike()}, Say: t.say, Log: logger,
+		Targets: targetNames, HealthPort: healthPort, Module: modemsim.Config{Times: modemsim.Lifelike()}, Say: t.say,
 	})
 	if err != nil {
 		return false, err
 	}
-	defer func() {
-		err = errors.Join(err, s.Close(), os.WriteFile(filepath.Join(o.dir, "lab.log"), log.Bytes(), 0o644))
-	}()
+	defer func() { err = errors.Join(err, s.Close()) }()
 	story := &story{t: t, s: s, work: work}
 	if err := story.tell(ctx); err != nil {
 		return false, err
@@ -116,10 +111,4 @@ func report(out io.Writer, t evidence.Timeline, v evidence.Verdict, s *system.Sy
 	_, err := fmt.Fprintf(out, "\nThe carrier moved %.1f MB to the node and %.1f MB from it, and refused %d frames at its shut gate.\n",
 		float64(traffic.BytesIn)/1e6, float64(traffic.BytesOut)/1e6, traffic.Refused)
 	return err
-}
-
-// newLog collects what the lab's pieces log, for the folder of the run.
-func newLog() (*syncBuffer, *slog.Logger) {
-	b := &syncBuffer{}
-	return b, slog.New(slog.NewTextHandler(b, &slog.HandlerOptions{Level: slog.LevelDebug}))
 }
