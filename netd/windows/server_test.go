@@ -127,3 +127,33 @@ func TestClientOfANetdThatDies(t *testing.T) {
 		t.Errorf("Close = %+v, %v", last, err)
 	}
 }
+
+// A netd that dies between the wish to end a window and its answer leaves nobody waiting.
+func TestClientOfANetdThatDiesAtTheClosing(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), "netd.sock")
+	l, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		stream, err := l.Accept()
+		if err != nil {
+			return
+		}
+		if _, err := http.ReadRequest(bufio.NewReader(stream)); err != nil {
+			return
+		}
+		fmt.Fprint(stream, "HTTP/1.1 200 OK\r\n\r\n"+`{"window":4,"door":"outer","state":"open"}`+"\n")
+		if _, err := l.Accept(); err == nil { // the DELETE, which stays open without an answer
+			stream.Close()
+		}
+	}()
+	w, err := windows.NewClient(socket).Open(t.Context(), windows.Request{}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Close(t.Context()); err == nil || !strings.Contains(err.Error(), "the interlock shuts the door by itself") {
+		t.Errorf("Close = %v", err)
+	}
+}

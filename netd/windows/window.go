@@ -138,14 +138,29 @@ func (w *Window) Close(ctx context.Context) (Event, error) {
 		return w.ending(), w.outcome()
 	default:
 	}
-	// A refusal says that the window is over already: the stream tells the rest.
-	_ = w.client.send(ctx, http.MethodDelete, "/v1/windows/"+strconv.FormatUint(w.ID, 10), nil)
+	w.giveBack(ctx)
 	select {
 	case <-w.ended:
 		return w.ending(), w.outcome()
 	case <-ctx.Done():
 		return w.ending(), w.client.broken(ctx, "wait for the door to shut", ctx.Err())
 	}
+}
+
+// giveBack asks netd to end the window. Its answer does not matter, since the stream tells the rest:
+// a refusal says that the window is over already, and a netd that dies may never answer, so the end of
+// the stream ends the asking as well.
+func (w *Window) giveBack(ctx context.Context) {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	go func() {
+		select {
+		case <-w.ended:
+			stop()
+		case <-ctx.Done():
+		}
+	}()
+	_ = w.client.send(ctx, http.MethodDelete, "/v1/windows/"+strconv.FormatUint(w.ID, 10), nil)
 }
 
 // ending is the last event so far.
