@@ -102,6 +102,20 @@ func (s *Sim) SetSIM(card SIM) {
 	})
 }
 
+// SwapSIM puts another card in, or none, while the module runs: it notices, as one with a card-detect switch does.
+func (s *Sim) SwapSIM(card SIM) {
+	s.do(func() {
+		s.cfg.SIM = card
+		s.cfg = s.cfg.withDefaults()
+		s.locked = s.cfg.SIM.PIN != ""
+		if fun := s.fun; fun == 1 { // what was registered with the old card is no longer
+			s.setFunction(4)
+			s.setFunction(fun)
+		}
+		s.findSIM()
+	})
+}
+
 // do runs change under the lock, then tells the callbacks what came of it before it returns.
 func (s *Sim) do(change func()) {
 	s.call.Lock()

@@ -207,9 +207,9 @@ func (s *site) mistypedToken(ctx context.Context, t *testing.T) {
 }
 
 func (s *site) missingSIM(ctx context.Context, t *testing.T) {
-	s.Module.SetSIM(modemsim.SIM{Missing: true})
+	s.Module.SwapSIM(modemsim.SIM{Missing: true})
 	s.refused(ctx, t, "enrol "+s.token(ctx, t, "no-sim"), "SIM")
-	s.Module.SetSIM(modemsim.SIM{})
+	s.Module.SwapSIM(modemsim.SIM{})
 }
 
 // strangeToken is well-formed, but the hub has never heard of its secret: it does not answer at all.
