@@ -95,7 +95,11 @@ func (s *site) nothingFetched(ctx context.Context, t *testing.T) {
 	if courier.Fetched != "" {
 		t.Errorf("the node says that it has fetched %s", courier.Fetched)
 	}
-	s.refused(ctx, t, "deploy --yes")
+	lines, err := s.Node.Run(ctx, "deploy --yes", nil)
+	if text := strings.Join(lines, "\n"); err != nil || !strings.Contains(text, "not fetched yet") {
+		t.Errorf("deploy without a fetched release: %v, %q", err, text)
+	}
+	s.shut(ctx, t)
 }
 
 func (s *site) deliver(ctx context.Context, t *testing.T) {
