@@ -50,6 +50,15 @@ func (n *Node) Run(ctx context.Context, command string, heard func(line string))
 	return n.listen(ctx, heard)
 }
 
+// Type types a command and waits until the console has printed what, and not for the command's end.
+func (n *Node) Type(ctx context.Context, command string, what *regexp.Regexp) error {
+	if err := n.console.SendLine(command); err != nil {
+		return err
+	}
+	_, err := n.console.Expect(ctx, what)
+	return err
+}
+
 // Answer types a command, and then, when the console asks question, the answer.
 func (n *Node) Answer(ctx context.Context, command string, question *regexp.Regexp, answer string) ([]string, error) {
 	if err := n.console.SendLine(command); err != nil {

@@ -5,8 +5,13 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"airlock/deployd/release"
 )
 
 // published finds the files of the publisher's repository that match a pattern.
@@ -37,9 +42,9 @@ func damaged(t *testing.T, files []string, change func([]byte) []byte, do func()
 
 // truncatedArtifact cuts the stored program of the assigned release in half.
 func (s *site) truncatedArtifact(ctx context.Context, t *testing.T) {
-	release := s.release(ctx, t, values{Version: "1.0.0"})
+	id := s.release(ctx, t, values{Version: "1.0.0"})
 	var stored []string
-	for _, file := range published(t, "targets/releases/"+release+"/*") {
+	for _, file := range published(t, "targets/releases/"+id+"/*") {
 		if !strings.HasSuffix(file, "release.json") {
 			stored = append(stored, file)
 		}
@@ -139,7 +144,7 @@ func (s *site) unreachableTarget(ctx context.Context, t *testing.T) {
 // fullDisk assigns a release that is small on the wire and larger than the node's disk.
 func (s *site) fullDisk(ctx context.Context, t *testing.T) {
 	s.release(ctx, t, values{Version: "2.0.0", Extra: "truncate -s 3G out/ballast"})
-	s.refused(ctx, t, "fetch", "disk")
+	s.refused(ctx, t, "fetch", "full", "data partition")
 	s.serves(ctx, t, "1.0.0")
 	s.release(ctx, t, values{Version: "2.0.1"})
 	for _, command := range []string{"fetch", "deploy --yes", "report"} {
@@ -147,3 +152,47 @@ func (s *site) fullDisk(ctx context.Context, t *testing.T) {
 	}
 	s.serves(ctx, t, "2.0.1")
 }
+
+// pulledPlug cuts the power when the first server has been switched and the second is about to be. The node comes up
+// again, finds what it had begun, and takes it back by itself: the site is old everywhere.
+func (s *site) pulledPlug(ctx context.Context, t *testing.T) {
+	id := s.release(ctx, t, values{Version: "3.0.0"})
+	s.done(ctx, t, "fetch")
+	if err := s.Node.Type(ctx, "deploy --yes", regexp.MustCompile(`switching web-2`)); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Machine.Reset(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Node.AwaitPrompt(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Node.AwaitShut(ctx); err != nil {
+		t.Fatal(err)
+	}
+	s.takenBack(ctx, t, id)
+	s.shut(ctx, t)
+	s.serves(ctx, t, "2.0.1")
+}
+
+// takenBack waits until the courier has settled a deployment that the power cut interrupted.
+func (s *site) takenBack(ctx context.Context, t *testing.T, id string) {
+	t.Helper()
+	for {
+		doors, courier, err := s.Node.Status(ctx)
+		if err == nil && courier.Last != nil && courier.Last.Release == id && doors.Machine == "shut" {
+			if courier.Last.Outcome != release.Reverted || slices.ContainsFunc(courier.Last.Targets, failed) {
+				t.Errorf("the interrupted deployment ended as %+v, want reverted on every target", courier.Last)
+			}
+			return
+		}
+		select {
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+			t.Fatalf("the interrupted deployment is not settled: %v, %+v", err, courier.Last)
+		}
+	}
+}
+
+// failed tells of a target that could not be brought back.
+func failed(r release.TargetResult) bool { return r.Outcome == release.Failed }

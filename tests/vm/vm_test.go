@@ -69,6 +69,7 @@ func TestSite(t *testing.T) {
 		{"an unreachable target", s.unreachableTarget},
 		{"a release larger than the disk", s.fullDisk},
 		{"what the captures say", s.verdict},
+		{"a plug pulled in the middle of a deployment", s.pulledPlug},
 	} {
 		if !t.Run(step.name, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
