@@ -80,6 +80,9 @@ func (r *Repo) Publish(ctx context.Context, m release.Manifest, outputs []publis
 		})
 	}
 	m.Format = 1
+	if err := m.Validate(); err != nil {
+		return m, publisher.Errorf(publisher.CodeInvalid, "no node would take this release: %v", err)
+	}
 	if files[release.ManifestPath(m.ID)], err = r.storeJSON(release.ManifestPath(m.ID), m); err != nil {
 		return m, fmt.Errorf("store manifest: %w", err)
 	}

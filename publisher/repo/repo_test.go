@@ -47,6 +47,29 @@ func (b *bench) reopen() {
 	b.Repo = r
 }
 
+// plan is one that a node takes.
+var plan = release.Plan{Directory: "/srv/shop", Health: release.Health{Port: 80, Path: "/", Status: 200, Contains: "1", Attempts: 1, Timeout: time.Second}}
+
+// TestWhatNoNodeTakesIsNotSigned: such a release would be found out only at the site, in an open window.
+func TestWhatNoNodeTakesIsNotSigned(t *testing.T) {
+	b := newBench(t)
+	file := filepath.Join(t.TempDir(), "x")
+	if err := os.WriteFile(file, []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	sum := sha256.Sum256([]byte("x"))
+	bad := plan
+	bad.Directory = "/srv/../etc"
+	_, err := b.Publish(t.Context(), release.Manifest{ID: "shop-1-000000000000", Plan: bad},
+		[]publisher.Output{{File: file, Path: "x", Mode: 0o644, SHA256: hex.EncodeToString(sum[:]), Size: 1}})
+	if publisher.CodeOf(err) != publisher.CodeInvalid || !strings.Contains(err.Error(), "plan.directory") {
+		t.Errorf("Publish = %v, want a refusal that names plan.directory", err)
+	}
+	if len(b.Releases()) != 0 {
+		t.Errorf("%d releases are published, want none", len(b.Releases()))
+	}
+}
+
 // publish makes a release of one artifact with the given content.
 func (b *bench) publish(version, content string) (release.Manifest, error) {
 	b.t.Helper()
@@ -56,7 +79,7 @@ func (b *bench) publish(version, content string) (release.Manifest, error) {
 	}
 	sum := sha256.Sum256([]byte(content))
 	s := publisher.Spec{Project: "shop", Version: version}
-	m := release.Manifest{ID: s.ReleaseID(commit), Project: "shop", Version: version, Commit: commit, Built: b.now}
+	m := release.Manifest{ID: s.ReleaseID(commit), Project: "shop", Version: version, Commit: commit, Built: b.now, Plan: plan}
 	return b.Publish(b.t.Context(), m, []publisher.Output{{File: file, Path: "bin/shop", Mode: 0o755, SHA256: hex.EncodeToString(sum[:]), Size: int64(len(content))}})
 }
 
