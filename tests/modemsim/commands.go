@@ -21,6 +21,7 @@ type call struct {
 	name string // upper case: "+CFUN", "E", "I"
 	form form
 	args []string // without quotes
+	raw  string   // what stood behind the =
 }
 
 func (c call) arg(i int) string {
@@ -32,23 +33,28 @@ func (c call) arg(i int) string {
 
 func (c call) cid(i int) (int, bool) {
 	n, err := strconv.Atoi(c.arg(i))
-	return n, err == nil && n >= 1 && n <= 15
+	return n, err == nil && n >= 0 && n <= 15 // 0 is a context of its own with XMM platforms only
 }
 
 // reply is what a command answers: lines, then OK or an error, after a delay; then something may happen.
 type reply struct {
 	lines []string
 	code  int // 0 OK; -1 ERROR without a code; else a CME code
-	delay time.Duration
-	after func() // called under the lock, behind the final result
+	// connect: CONNECT stands in for OK.
+	connect bool
+	delay   time.Duration
+	after   func() // called under the lock, behind the final result
 }
 
 func say(lines ...string) reply { return reply{lines: lines} }
 func refuse(code int) reply     { return reply{code: code} }
 
-// commands is the table of what the module knows.
-func commands() map[string]func(*Sim, call) reply {
-	return map[string]func(*Sim, call) reply{
+// verbs is a table of commands. Handlers are called under the lock.
+type verbs map[string]func(*Sim, call) reply
+
+// commands is what every module knows; what a vendor adds or does in another way stands in its personality.
+func commands() verbs {
+	return verbs{
 		"+CGMI": identity(func(p Personality) string { return p.Manufacturer }),
 		"+GMI":  identity(func(p Personality) string { return p.Manufacturer }),
 		"+CGMM": identity(func(p Personality) string { return p.Model }),
@@ -57,10 +63,11 @@ func commands() map[string]func(*Sim, call) reply {
 		"+GMR":  identity(func(p Personality) string { return p.Revision }),
 		"+CGSN": identity(func(p Personality) string { return p.IMEI }),
 		"+GSN":  identity(func(p Personality) string { return p.IMEI }),
-		"+CMEE": cmee, "+CFUN": cfun, "+CPIN": cpin, "+CPINR": cpinr, "+QPINC": qpinc, "+CIMI": cimi,
-		"+CCID": ccid, "+QCCID": ccid, "+CREG": creg, "+CGREG": creg, "+CEREG": creg, "+C5GREG": creg,
-		"+COPS": cops, "+CSQ": csq, "+CGATT": cgatt, "+CGDCONT": cgdcont, "+CGACT": cgact,
-		"+CGPADDR": cgpaddr, "+CGCONTRDP": cgcontrdp, "+QNETDEVCTL": qnetdevctl, "+QNETDEVSTATUS": qnetdevstatus,
+		"+CMEE": cmee, "+CFUN": cfun, "+CPIN": cpin, "+CPINR": cpinr, "+CIMI": cimi,
+		"+CSIM": csim, "+CLCK": clck, "+CPWD": cpwd,
+		"+CCID": ccid, "+CREG": creg, "+CGREG": creg, "+CEREG": creg, "+C5GREG": creg,
+		"+COPS": cops, "+CSQ": csq, "+CESQ": cesq, "+CEER": ceer, "+CGATT": cgatt, "+CGDCONT": cgdcont, "+CGACT": cgact,
+		"+CGPADDR": cgpaddr, "+CGCONTRDP": cgcontrdp, "+CGAUTH": accept, "+CGDATA": cgdata,
 		"+CCLK": cclk, "+CTZR": accept, "+CTZU": accept, "+CGEREP": accept,
 		"+GCAP": func(*Sim, call) reply { return say("+GCAP: +CGSM") },
 		"E":     basicE, "V": basicV, "I": basicI, "Z": reset, "&F": reset,
@@ -159,7 +166,8 @@ func parseExtended(s string) call {
 	case rest == "=?":
 		c.form = test
 	default:
-		c.form, c.args = set, splitArgs(strings.TrimPrefix(rest, "="))
+		c.form, c.raw = set, strings.TrimPrefix(rest, "=")
+		c.args = splitArgs(c.raw)
 	}
 	return c
 }

@@ -46,6 +46,9 @@ const (
 type SIM struct {
 	Missing bool
 	PIN     string // asked for after power-up when set
+	PUK     string // unblocks; 12345678 when empty
+	PINLeft int    // tries at first; 0 means 3, a negative number none
+	PUKLeft int    // 0 means 10, a negative number none
 	ICCID   string
 	IMSI    string
 }
@@ -59,6 +62,7 @@ type Network struct {
 	RSSI    int // <rssi> of +CSQ around which the signal drifts, 0 to 31
 	APN     string
 	Address netip.Addr
+	Zone    int // of the local time, in quarters of an hour east of UTC
 }
 
 // Times are how long the module takes; zero values are short, for tests.
@@ -89,6 +93,8 @@ type Faults struct {
 	StrayErrors int
 	// IgnoreOff answers OK to so many +CFUN=4 and does nothing.
 	IgnoreOff int
+	// IgnoreFunction answers OK to so many +CFUN, on and off, and does nothing.
+	IgnoreFunction int
 	// Linger stays registered for that long after +CFUN=4.
 	Linger time.Duration
 	// BogusPIN says SIM PIN for that long after boot though the SIM has none (seen with RM520N).
@@ -99,7 +105,13 @@ type Faults struct {
 	RefuseData int
 	// DataError, when set, is the CME code for every activation.
 	DataError int
-	// NoBinding accepts +QNETDEVCTL so many times without tying the interface to the context.
+	// RejectCause is the cause (24.301 §9.9.3.9) with which the network refuses the SIM; 0 none.
+	RejectCause int
+	// NoTraffic grants so many times a context, a binding and an address, and carries no packet.
+	NoTraffic int
+	// Delay holds every answer and every unsolicited line up.
+	Delay time.Duration
+	// NoBinding accepts the binding so many times without tying the interface to the context.
 	NoBinding int
 }
 
@@ -110,43 +122,6 @@ type Late struct {
 	Times   int
 }
 
-// Personality is a kind of module.
-type Personality struct {
-	Name         string
-	Manufacturer string
-	Model        string
-	Revision     string
-	IMEI         string
-	Boot         []string // unsolicited lines when it has booted
-	Domains      []string // registration queries it knows
-	// DefaultBearer: context 1 becomes active with registration, as on LTE.
-	DefaultBearer bool
-	// Binding: data flows only when +QNETDEVCTL has tied the network interface to the context.
-	Binding bool
-	// OffNeedsSIM: +CFUN=4 is refused until the SIM was found (seen by oFono with Quectel).
-	OffNeedsSIM bool
-}
-
-// QuectelEC25 is an LTE module of the Quectel EC2x family with its network interface in ECM mode.
-func QuectelEC25() Personality {
-	return Personality{
-		Name: "quectel-ec25", Manufacturer: "Quectel", Model: "EC25", Revision: "EC25EUGAR06A07M4G",
-		IMEI: "490154203237518", Boot: []string{"RDY"}, Domains: []string{"+CREG", "+CGREG", "+CEREG"},
-		DefaultBearer: true, Binding: true, OffNeedsSIM: true,
-	}
-}
-
-// Generic3GPP is a module that knows 27.007 and nothing else.
-func Generic3GPP() Personality {
-	return Personality{
-		Name: "3gpp-generic", Manufacturer: "Airlock Lab", Model: "GEN-1", Revision: "1.0",
-		IMEI: "356938035643809", Domains: []string{"+CREG", "+CGREG", "+CEREG", "+C5GREG"},
-	}
-}
-
-// Personalities lists all, for the command line.
-func Personalities() []Personality { return []Personality{QuectelEC25(), Generic3GPP()} }
-
 func (c Config) withDefaults() Config {
 	if c.Personality.Name == "" {
 		c.Personality = QuectelEC25()
@@ -155,6 +130,7 @@ func (c Config) withDefaults() Config {
 		c.Function = 1
 	}
 	setDefault(&c.SIM.ICCID, "8988211000000123456")
+	setDefault(&c.SIM.PUK, "12345678")
 	setDefault(&c.SIM.IMSI, "001010123456789")
 	setDefault(&c.Network.Name, "Airlock Mobile")
 	setDefault(&c.Network.PLMN, "00101")

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -23,7 +22,7 @@ func cgdcont(s *Sim, c call) reply {
 		return refuse(50)
 	}
 	cid, ok := c.cid(0)
-	if !ok {
+	if !ok || cid == 0 && !s.cfg.Personality.ZeroContext {
 		return refuse(50)
 	}
 	if len(c.args) == 1 {
@@ -68,8 +67,7 @@ func cgact(s *Sim, c call) reply {
 	case c.arg(0) == "0" && p.active && s.cfg.Personality.DefaultBearer && s.activeContexts() == 1:
 		return refuse(171) // the last one of an LTE attachment stays
 	case c.arg(0) == "0":
-		p.active = false
-		s.gate()
+		s.deactivate(cid)
 		return reply{delay: s.cfg.Times.Activate}
 	}
 	return s.activate(p)
@@ -82,6 +80,10 @@ func (s *Sim) activate(p *pdp) reply {
 		return refuse(3)
 	case !s.registered():
 		return refuse(30)
+	case s.stammer > 0:
+		code := s.stammer
+		s.stammer = 0
+		return refuse(code)
 	case s.faults.DataError > 0:
 		return refuse(s.faults.DataError)
 	case s.faults.RefuseData > 0:
@@ -91,6 +93,7 @@ func (s *Sim) activate(p *pdp) reply {
 		return refuse(133)
 	}
 	p.active = true
+	s.granted(!s.cfg.Personality.Binding)
 	s.gate()
 	return reply{delay: s.cfg.Times.Activate}
 }
@@ -132,55 +135,6 @@ func cgcontrdp(s *Sim, c call) reply {
 	}
 	return say(fmt.Sprintf(`+CGCONTRDP: %d,5,"%s.mnc001.mcc001.gprs","%s",,"9.9.9.9","149.112.112.112"`, cid,
 		s.contexts[cid].apn, s.cfg.Network.Address))
-}
-
-// qnetdevctl is Quectel's: =<connect type>,<cid>,<urc>.
-func qnetdevctl(s *Sim, c call) reply {
-	if !s.cfg.Personality.Binding {
-		return refuse(4)
-	}
-	switch c.form {
-	case test:
-		return say("+QNETDEVCTL: (0-3),(1-15),(0,1)")
-	case read:
-		if s.bound == 0 {
-			return say("+QNETDEVCTL: 0,0,0,0")
-		}
-		return say(fmt.Sprintf("+QNETDEVCTL: 1,%d,1,%d", s.bound, bit(s.data)))
-	}
-	kind, err := strconv.Atoi(c.arg(0))
-	cid, ok := c.cid(1)
-	switch {
-	case err != nil || kind < 0 || kind > 3 || !ok || s.contexts[cid] == nil:
-		return refuse(50)
-	case kind == 0:
-		s.bound = 0
-		s.gate()
-		return reply{delay: s.cfg.Times.Activate}
-	case s.fun != 1 || !s.registered() || !s.contexts[cid].active:
-		return refuse(3)
-	case s.faults.NoBinding > 0:
-		s.faults.NoBinding--
-		return reply{delay: s.cfg.Times.Activate}
-	}
-	s.bound = cid
-	s.gate()
-	r := reply{delay: s.cfg.Times.Activate}
-	if c.arg(2) == "1" {
-		r.after = func() { s.urc(fmt.Sprintf("+QNETDEVSTATUS: %d,1,4,1", cid)) }
-	}
-	return r
-}
-
-func qnetdevstatus(s *Sim, c call) reply {
-	cid, ok := c.cid(0)
-	if !s.cfg.Personality.Binding || !ok && c.form == set {
-		return refuse(50)
-	}
-	if !s.data {
-		return refuse(3)
-	}
-	return say(fmt.Sprintf("+QNETDEVSTATUS: %d,1,4,1", max(cid, s.bound)))
 }
 
 func bit(b bool) int {

@@ -32,7 +32,7 @@ func (s *Sim) setFunction(n int) {
 	for _, c := range s.contexts {
 		c.active = false
 	}
-	s.bound = 0
+	s.bound, s.tied = 0, false
 	s.gate()
 	s.changed(RadioOff)
 	if s.faults.Linger > 0 && s.registered() {
@@ -61,7 +61,8 @@ func (s *Sim) search() {
 
 // answer is the network's.
 func (s *Sim) answer() {
-	if s.faults.Deny {
+	if s.faults.Deny || s.faults.RejectCause > 0 {
+		s.rejected = s.faults.RejectCause
 		s.setStat(3)
 		return
 	}
@@ -69,8 +70,13 @@ func (s *Sim) answer() {
 	bearer := s.cfg.Personality.DefaultBearer && c != nil && s.knowsAPN(c.apn)
 	if bearer {
 		c.active = true
+		s.granted(!s.cfg.Personality.Binding)
 	}
+	s.rejected = 0
 	s.setStat(s.homeStat())
+	for _, line := range s.cfg.Personality.Attached {
+		s.urc(line)
+	}
 	if bearer {
 		s.urc("+CGEV: ME PDN ACT 1")
 	}
@@ -96,68 +102,34 @@ func (s *Sim) setStat(stat int) {
 	}
 }
 
-// registration is <stat> and, for n=2, where and how.
-func (s *Sim) registration(domain string, n int) string {
-	stat := s.domainStat(domain)
-	if n < 2 || stat != 1 && stat != 5 {
-		return strconv.Itoa(stat)
-	}
-	return fmt.Sprintf(`%d,"272D","0D17C148",%d`, stat, s.cfg.Network.Access)
-}
-
-// domainStat: with LTE a module is registered for packets in EPS (+CEREG), and +CGREG says 0 or the same by
-// firmware; 5G stays 0 with LTE.
-func (s *Sim) domainStat(domain string) int {
-	if domain == "+C5GREG" && s.cfg.Network.Access < 10 {
-		return 0
-	}
-	return s.stat
-}
-
 func cfun(s *Sim, c call) reply {
 	switch c.form {
 	case test:
-		return say("+CFUN: (0,1,4),(0,1)")
+		return say("+CFUN: (" + joined(s.cfg.Personality.functions(), ",") + "),(0,1)")
 	case read:
 		return say(fmt.Sprintf("+CFUN: %d", s.fun))
 	case action:
 		return refuse(50)
 	}
 	n, err := strconv.Atoi(c.arg(0))
-	reset := c.arg(1) == "1"
+	resets := slices.Contains(s.cfg.Personality.Resets, n)
+	reset := resets || c.arg(1) == "1"
 	switch {
-	case err != nil || n != 0 && n != 1 && n != 4 || len(c.args) > 2:
+	case err != nil || !resets && !slices.Contains(s.cfg.Personality.functions(), n) || len(c.args) > 2:
 		return refuse(50)
 	case n == 4 && s.cfg.Personality.OffNeedsSIM && !s.simFound:
 		return refuse(-1)
+	case s.faults.IgnoreFunction > 0:
+		s.faults.IgnoreFunction--
+		return reply{delay: s.cfg.Times.Function}
 	case reset:
-		return reply{after: func() { s.powerOff(); s.powerOn() }}
-	case n == 4 && s.faults.IgnoreOff > 0:
+		return reply{after: s.reboot}
+	case n != 1 && s.faults.IgnoreOff > 0:
 		s.faults.IgnoreOff--
 		return reply{delay: s.cfg.Times.Function}
 	}
 	s.setFunction(n)
 	return reply{delay: s.cfg.Times.Function}
-}
-
-// creg serves +CREG, +CGREG, +CEREG and +C5GREG.
-func creg(s *Sim, c call) reply {
-	if !slices.Contains(s.cfg.Personality.Domains, c.name) {
-		return refuse(4)
-	}
-	switch c.form {
-	case test:
-		return say(c.name + ": (0-2)")
-	case read:
-		n := s.report[c.name]
-		return say(fmt.Sprintf("%s: %d,%s", c.name, n, s.registration(c.name, n)))
-	}
-	n, err := strconv.Atoi(c.arg(0))
-	if err != nil || n < 0 || n > 2 {
-		return refuse(50)
-	}
-	s.report[c.name] = n
-	return reply{}
 }
 
 func cops(s *Sim, c call) reply {
@@ -196,16 +168,6 @@ func cops(s *Sim, c call) reply {
 	return reply{}
 }
 
-// csq drifts by a step at each look, within 3 of where the network was set.
-func csq(s *Sim, c call) reply {
-	if s.fun != 1 || s.stat == 0 {
-		return say("+CSQ: 99,99")
-	}
-	middle := s.cfg.Network.RSSI
-	s.rssi = min(max(s.rssi+s.rng.IntN(3)-1, middle-3, 0), middle+3, 31)
-	return say(fmt.Sprintf("+CSQ: %d,99", s.rssi))
-}
-
 func cgatt(s *Sim, c call) reply {
 	if c.form == read {
 		attached := 0
@@ -215,6 +177,9 @@ func cgatt(s *Sim, c call) reply {
 		return say(fmt.Sprintf("+CGATT: %d", attached))
 	}
 	if strings.TrimSpace(c.arg(0)) == "1" && !s.registered() {
+		if s.rejected > 0 { // 27.007 §9.2.2.1 puts the causes of 24.008 at 100
+			return refuse(100 + s.rejected)
+		}
 		return refuse(30)
 	}
 	return reply{}

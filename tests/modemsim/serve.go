@@ -3,7 +3,6 @@ package modemsim
 import (
 	"context"
 	"io"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -138,10 +137,14 @@ func (s *Sim) lateness(line string) time.Duration {
 
 // run carries the commands of a line out up to the first that is refused, and returns the whole answer.
 func (s *Sim) run(ctx context.Context, calls []call, late time.Duration) (text string, after []func()) {
-	table := commands()
+	general, own := commands(), s.cfg.Personality.verbs
 	var b strings.Builder
+	code := 0
 	for _, c := range calls {
-		handler, known := table[c.name]
+		handler, known := own[c.name]
+		if !known {
+			handler, known = general[c.name]
+		}
 		var r reply
 		s.do(func() {
 			if r = refuse(4); known {
@@ -157,14 +160,17 @@ func (s *Sim) run(ctx context.Context, calls []call, late time.Duration) (text s
 		if r.after != nil {
 			after = append(after, r.after)
 		}
-		if r.code != 0 {
-			return b.String() + s.finish(r.code), after
+		if code = r.code; r.connect {
+			code = connected
+		}
+		if code != 0 {
+			break
 		}
 	}
 	if !wait(ctx, late) {
 		return "", nil
 	}
-	return b.String() + s.finish(0), after
+	return b.String() + s.finish(code), after
 }
 
 func wait(ctx context.Context, d time.Duration) bool {
@@ -179,48 +185,6 @@ func wait(ctx context.Context, d time.Duration) bool {
 	case <-timer.C:
 		return true
 	}
-}
-
-// finish is the final result, with an unsolicited line before it where that fault is on.
-func (s *Sim) finish(code int) string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	inside := ""
-	if s.faults.URCInReply {
-		inside = "\r\n+CGEV: NW MODIFY 1,0\r\n"
-		if n := s.report["+CEREG"]; n > 0 {
-			inside += "\r\n+CEREG: " + s.registration("+CEREG", n) + "\r\n"
-		}
-	}
-	return inside + s.final(code)
-}
-
-// final words a result as E, V and +CMEE say; the caller holds mu.
-func (s *Sim) final(code int) string {
-	text := "OK"
-	switch {
-	case code != 0 && (s.cmee == 0 || code < 0):
-		text = "ERROR"
-	case code != 0 && s.cmee == 1:
-		text = "+CME ERROR: " + strconv.Itoa(code)
-	case code != 0:
-		text = "+CME ERROR: " + cmeText(code)
-	}
-	if !s.verbose {
-		return map[bool]string{true: "0\r", false: "4\r"}[text == "OK"]
-	}
-	return "\r\n" + text + "\r\n"
-}
-
-// cmeText is what +CMEE=2 gives (27.007 §9.2).
-func cmeText(code int) string {
-	texts := map[int]string{3: "operation not allowed", 4: "operation not supported", 10: "SIM not inserted",
-		11: "SIM PIN required", 12: "SIM PUK required", 13: "SIM failure", 14: "SIM busy", 16: "incorrect password",
-		30: "no network service", 50: "incorrect parameters", 133: "requested service option not subscribed"}
-	if t, ok := texts[code]; ok {
-		return t
-	}
-	return "unknown"
 }
 
 // write sends what is queued, in the manner that the faults say.

@@ -29,19 +29,24 @@ type Sim struct {
 
 	simFound bool
 	locked   bool
-	pinLeft  int
-	pukLeft  int
+	cards    map[string]*counters // by ICCID: a card remembers, in and out of the module
 
-	fun      int
-	radio    int // counts switchings of the radio; timers of an earlier one are void
-	stat     int // <stat> of the registration
-	report   map[string]int
-	cops     int // <format>
-	rssi     int
-	contexts map[int]*pdp
-	bound    int // context tied to the network interface, 0 none
-	data     bool
-	stray    int // stray ERRORs still to be sent
+	fun        int
+	radio      int // counts switchings of the radio; timers of an earlier one are void
+	stat       int // <stat> of the registration
+	report     map[string]int
+	cops       int // <format>
+	rssi       int
+	contexts   map[int]*pdp
+	bound      int // context tied to the network interface
+	tied       bool
+	data       bool
+	lame       bool              // the context is granted, and carries nothing
+	stammer    int               // code for the next activation, 0 none
+	rejected   int               // cause of the last reject, 0 none
+	kept       map[string]string // what settings are stored
+	privileged bool              // !ENTERCND was given
+	stray      int               // stray ERRORs still to be sent
 }
 
 // pdp is a defined context.
@@ -57,9 +62,9 @@ func New(cfg Config) *Sim {
 		cfg: cfg, faults: cfg.Faults, rng: rand.New(rand.NewPCG(cfg.Seed, 0xa17)),
 		rssi: cfg.Network.RSSI, contexts: map[int]*pdp{1: {kind: "IP", apn: cfg.Network.APN}},
 		report: map[string]int{}, stray: cfg.Faults.StrayErrors,
+		cards: map[string]*counters{}, kept: map[string]string{},
 	}
 	s.dialogueDefaults()
-	s.pinLeft, s.pukLeft = 3, 10
 	return s
 }
 
@@ -107,7 +112,7 @@ func (s *Sim) SwapSIM(card SIM) {
 	s.do(func() {
 		s.cfg.SIM = card
 		s.cfg = s.cfg.withDefaults()
-		s.locked = s.cfg.SIM.PIN != ""
+		s.locked = s.card().enabled
 		if fun := s.fun; fun == 1 { // what was registered with the old card is no longer
 			s.setFunction(4)
 			s.setFunction(fun)
@@ -139,15 +144,10 @@ func (s *Sim) changed(what string) {
 	}
 }
 
-// gate recomputes whether data can flow: radio on, registered, a context active and, where the module
-// needs it, tied to the network interface.
+// gate recomputes whether data can flow.
 func (s *Sim) gate() {
-	flows := false
-	if s.fun == 1 && s.registered() {
-		for cid, c := range s.contexts {
-			flows = flows || c.active && (!s.cfg.Personality.Binding || s.bound == cid)
-		}
-	}
+	s.autoTie()
+	flows := s.up() && !s.lame
 	if flows == s.data {
 		return
 	}
@@ -178,7 +178,7 @@ func (s *Sim) after(d time.Duration, change func()) {
 func (s *Sim) powerOn() {
 	s.powered, s.ready, s.simFound = true, false, false
 	s.dialogueDefaults()
-	s.locked = s.cfg.SIM.PIN != ""
+	s.locked, s.stammer = s.card().enabled, s.cfg.Personality.Stammer
 	s.fun = s.cfg.Function
 	s.later(s.cfg.Times.Boot, s.booted)
 }
@@ -208,14 +208,17 @@ func (s *Sim) booted() {
 
 func (s *Sim) findSIM() {
 	s.simFound = true
-	switch {
-	case s.cfg.SIM.Missing:
-		s.urc("+CPIN: NOT INSERTED")
-	case s.locked:
-		s.urc("+CPIN: SIM PIN")
-	default:
-		s.urc("+CPIN: READY")
+	switch code := s.cardError(); {
+	case code == 0:
+		s.cardReady()
 		s.search()
+	case s.cfg.Personality.QuietCard:
+	case code == 10:
+		s.urc("+CPIN: NOT INSERTED")
+	case code == 12:
+		s.urc("+CPIN: SIM PUK")
+	case code == 11:
+		s.urc("+CPIN: SIM PIN")
 	}
 }
 
@@ -223,7 +226,7 @@ func (s *Sim) findSIM() {
 func (s *Sim) leftOn() {
 	s.simFound, s.radio = true, s.radio+1
 	s.setStat(s.homeStat())
-	s.contexts[1].active, s.bound = true, 1
+	s.contexts[1].active, s.bound, s.tied = true, 1, true
 	s.gate()
 }
 

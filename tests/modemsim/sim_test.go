@@ -21,14 +21,38 @@ type host struct {
 	in   *bufio.Reader
 }
 
-func attach(t *testing.T, sim *modemsim.Sim) *host {
+// dialog joins a host to the module.
+func dialog(t *testing.T, sim *modemsim.Sim) *host {
 	t.Helper()
 	near, far := net.Pipe()
 	var serving sync.WaitGroup
 	serving.Go(func() { sim.Serve(context.Background(), far) })
 	t.Cleanup(func() { near.Close(); serving.Wait() })
 	near.SetDeadline(time.Now().Add(5 * time.Second))
-	h := &host{t, near, bufio.NewReader(near)}
+	return &host{t, near, bufio.NewReader(near)}
+}
+
+// try sends a command to a module that may still boot, and tells whether OK came in time.
+func (h *host) try(cmd string, within time.Duration) bool {
+	h.conn.SetDeadline(time.Now().Add(within))
+	defer h.conn.SetDeadline(time.Now().Add(5 * time.Second))
+	if _, err := io.WriteString(h.conn, cmd+"\r"); err != nil {
+		return false
+	}
+	for {
+		line, err := h.in.ReadString('\n')
+		if err != nil {
+			return false
+		}
+		if strings.TrimSpace(line) == "OK" {
+			return true
+		}
+	}
+}
+
+func attach(t *testing.T, sim *modemsim.Sim) *host {
+	t.Helper()
+	h := dialog(t, sim)
 	for h.until("+CPIN:") == nil { // booted
 	}
 	return h
@@ -61,8 +85,18 @@ func (h *host) ask(cmd string) string {
 	if _, err := io.WriteString(h.conn, cmd+"\r"); err != nil {
 		h.t.Fatal(err)
 	}
-	lines := h.until("OK", "ERROR", "+CME ERROR")
-	return strings.Join(slices.DeleteFunc(lines, func(l string) bool { return strings.HasPrefix(l, "+CGEV") }), "|")
+	lines := h.until("OK", "ERROR", "+CME ERROR", "CONNECT")
+	return strings.Join(slices.DeleteFunc(lines, func(l string) bool { return unsolicited(l) }), "|")
+}
+
+// unsolicited are the lines that come when they please; those that have a command of the same name are not here.
+func unsolicited(line string) bool {
+	for _, p := range []string{"+CGEV", "^SRVST", "^MODE", "^SIMST", "^BOOT", "SMS DONE", "PB DONE", "+SIM READY", "+PBREADY"} {
+		if strings.HasPrefix(line, p) {
+			return true
+		}
+	}
+	return false
 }
 
 func (h *host) expect(cmd, want string) {

@@ -78,13 +78,12 @@ func names() string {
 }
 
 func choose(cfg *modemsim.Config, name string) error {
-	for _, p := range modemsim.Personalities() {
-		if p.Name == name {
-			cfg.Personality = p
-			return nil
-		}
+	p, ok := modemsim.PersonalityOf(name)
+	if !ok {
+		return fmt.Errorf("unknown; there are %s", names())
 	}
-	return fmt.Errorf("unknown; there are %s", names())
+	cfg.Personality = p
+	return nil
 }
 
 // serveSocket serves one host after the other; the module lives on between them.
