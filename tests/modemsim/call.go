@@ -4,3 +4,5 @@ package modemsim
 func cgdata(s *Sim, c call) reply {
 	return refuse(4)
 }
+
+func (s *Sim) noCarrier() {}

@@ -12,6 +12,8 @@ type Config struct {
 	Network     Network
 	Times       Times
 	Faults      Faults
+	// Script lets faults strike by themselves.
+	Script *Script
 	// Seed makes drift and faults repeatable.
 	Seed uint64
 	// LeftOn starts the module as a crash may have left it: registered, and data flowing.
@@ -29,7 +31,9 @@ type Config struct {
 // StateChange is one line of the history.
 type StateChange struct {
 	At   time.Time `json:"at"`
-	What string    `json:"what"` // one of the What constants
+	What string    `json:"what"` // one of the constants below
+	// Detail is the line of the script that struck.
+	Detail string `json:"detail,omitempty"`
 }
 
 // What can change.
@@ -40,6 +44,9 @@ const (
 	Deregistered = "deregistered"
 	DataOn       = "data on"
 	DataOff      = "data off"
+	FaultStruck  = "fault"
+	Unplugged    = "off the bus"
+	Enumerated   = "on the bus"
 )
 
 // SIM is the card.

@@ -9,9 +9,10 @@ const connected = -2
 func (s *Sim) finish(code int) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	inside := ""
+	inside := s.inside
+	s.inside = ""
 	if s.faults.URCInReply {
-		inside = "\r\n+CGEV: NW MODIFY 1,0\r\n"
+		inside += "\r\n+CGEV: NW MODIFY 1,0\r\n"
 		if n := s.report["+CEREG"]; n > 0 {
 			inside += "\r\n+CEREG: " + s.registration("+CEREG", n) + "\r\n"
 		}

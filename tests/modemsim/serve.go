@@ -26,7 +26,8 @@ func (p *port) send(text string) {
 }
 
 // Serve attaches the AT port to rw until rw ends, and boots the module when it is the first. It closes rw. A second
-// Serve takes the place of the first. It returns nil when the host hung up, else the context's error.
+// Serve takes the place of the first. It returns nil when the host hung up, ErrAway while the module is off the bus,
+// else the context's error.
 func (s *Sim) Serve(ctx context.Context, rw io.ReadWriteCloser) error {
 	p := &port{rw: rw, out: make(chan string, 256)}
 	serving, cancel := context.WithCancel(ctx)
@@ -34,7 +35,9 @@ func (s *Sim) Serve(ctx context.Context, rw io.ReadWriteCloser) error {
 	context.AfterFunc(serving, func() { rw.Close() })
 	var tasks sync.WaitGroup
 	lines := make(chan string, 16)
-	s.attach(p)
+	if !s.attach(p) {
+		return ErrAway
+	}
 	tasks.Go(func() { defer cancel(); s.write(serving, p) })
 	tasks.Go(func() { defer close(lines); defer cancel(); readLines(serving, rw, lines) })
 	for line := range lines {
@@ -45,13 +48,17 @@ func (s *Sim) Serve(ctx context.Context, rw io.ReadWriteCloser) error {
 	return ctx.Err()
 }
 
-func (s *Sim) attach(p *port) {
+func (s *Sim) attach(p *port) (there bool) {
 	s.do(func() {
+		if there = s.back == nil; !there {
+			return
+		}
 		s.port = p
 		if !s.powered {
 			s.powerOn()
 		}
 	})
+	return there
 }
 
 func (s *Sim) detach(p *port) {
@@ -92,11 +99,15 @@ func readLines(ctx context.Context, r io.Reader, lines chan<- string) {
 
 // execute runs one command line and answers it.
 func (s *Sim) execute(ctx context.Context, p *port, line string) {
-	s.mu.Lock()
-	deaf := !s.ready || s.faults.Silent
-	echo := s.echo
-	late := s.lateness(line)
-	s.mu.Unlock()
+	var deaf, echo bool
+	var late time.Duration
+	s.do(func() {
+		if s.ready && !s.faults.Silent {
+			s.strike(atCommand, strings.ToUpper(strings.TrimSpace(line)))
+		}
+		deaf = !s.ready || s.faults.Silent || s.port != p
+		echo, late = s.echo, s.lateness(line)
+	})
 	if deaf {
 		return
 	}
@@ -127,6 +138,10 @@ func (s *Sim) execute(ctx context.Context, p *port, line string) {
 }
 
 func (s *Sim) lateness(line string) time.Duration {
+	if d := s.late; d > 0 {
+		s.late = 0
+		return d
+	}
 	l := &s.faults.Late
 	if l.Times == 0 || l.Command == "" || !strings.HasPrefix(strings.ToUpper(line), "AT"+strings.ToUpper(l.Command)) {
 		return 0
@@ -203,8 +218,11 @@ func (s *Sim) write(ctx context.Context, p *port) {
 
 func (s *Sim) deliver(ctx context.Context, p *port, text string) error {
 	s.mu.Lock()
-	split, merge := s.faults.Split, s.faults.Merge
+	split, merge, delay := s.faults.Split, s.faults.Merge, s.faults.Delay
 	s.mu.Unlock()
+	if !wait(ctx, delay) {
+		return ctx.Err()
+	}
 	if merge && wait(ctx, 5*time.Millisecond) {
 		for more := true; more; {
 			select {

@@ -21,6 +21,7 @@ type Sim struct {
 	faults Faults
 	port   *port // the attached one
 
+	boots   int
 	powered bool
 	ready   bool // booted: answers
 	echo    bool
@@ -45,6 +46,10 @@ type Sim struct {
 	stammer    int               // code for the next activation, 0 none
 	rejected   int               // cause of the last reject, 0 none
 	kept       map[string]string // what settings are stored
+	late       time.Duration     // of the next answer
+	inside     string            // to be put into the next reply
+	hits       []int             // how often each line of the script was met
+	back       chan struct{}     // closed when the module is back on the bus; nil while it is
 	privileged bool              // !ENTERCND was given
 	stray      int               // stray ERRORs still to be sent
 }
@@ -137,7 +142,11 @@ func (s *Sim) do(change func()) {
 
 // changed records a change; the caller holds mu within do.
 func (s *Sim) changed(what string) {
-	c := StateChange{At: time.Now(), What: what}
+	s.record(StateChange{What: what})
+}
+
+func (s *Sim) record(c StateChange) {
+	c.At = time.Now()
 	s.states = append(s.states, c)
 	if s.cfg.OnState != nil {
 		s.events = append(s.events, func() { s.cfg.OnState(c) })
@@ -154,6 +163,7 @@ func (s *Sim) gate() {
 	s.data = flows
 	if flows {
 		s.changed(DataOn)
+		s.later(0, func() { s.strike(atData, "") })
 	} else {
 		s.changed(DataOff)
 	}
@@ -176,11 +186,23 @@ func (s *Sim) after(d time.Duration, change func()) {
 
 // powerOn is the start of a boot.
 func (s *Sim) powerOn() {
-	s.powered, s.ready, s.simFound = true, false, false
+	s.startScript()
+	s.powered, s.ready, s.simFound, s.privileged = true, false, false, false
 	s.dialogueDefaults()
 	s.locked, s.stammer = s.card().enabled, s.cfg.Personality.Stammer
 	s.fun = s.cfg.Function
-	s.later(s.cfg.Times.Boot, s.booted)
+	s.boots++
+	s.thisBoot(s.cfg.Times.Boot, s.booted)
+}
+
+// thisBoot runs change after d, unless the module was restarted meanwhile.
+func (s *Sim) thisBoot(d time.Duration, change func()) {
+	boot := s.boots
+	s.later(d, func() {
+		if s.boots == boot && s.powered {
+			change()
+		}
+	})
 }
 
 // later runs change after d, whatever happens meanwhile.
@@ -200,7 +222,7 @@ func (s *Sim) booted() {
 	if s.cfg.LeftOn {
 		s.leftOn()
 	}
-	s.later(s.cfg.Times.SIM, s.findSIM)
+	s.thisBoot(s.cfg.Times.SIM, s.findSIM)
 	if s.faults.BogusPIN > 0 {
 		s.later(s.faults.BogusPIN, func() { s.faults.BogusPIN = 0 })
 	}
