@@ -27,6 +27,7 @@ image: setup ## build the appliance's disk image, build/airlock.img
 
 $(BUILD)/bin/publisherd: FORCE
 	@mkdir -p $(BUILD)/bin
+	@echo "building the publisher and the lab (a minute or two the first time, seconds later)"
 	$(GO) build -trimpath -o $@ ./publisher/cmd/publisherd
 
 FORCE:
@@ -37,7 +38,8 @@ demo: image $(BUILD)/bin/publisherd ## watch a release travel from git push to t
 verdict: ## judge the captures of the last demo again
 	$(GO) run ./tests/lab/cmd/verdict --outer $(BUILD)/demo/outer.pcap --inner $(BUILD)/demo/inner.pcap --timeline $(BUILD)/demo/timeline.json
 
-test: setup-test ## run every test: fast ones, the kernel's in namespaces, the image in QEMU (about 20 minutes)
+test: setup-test ## run every test: fast ones, the kernel's in namespaces, the image in QEMU (about 15 minutes)
+	@echo "checking, then building everything (some minutes the first time)"
 	$(GO) vet ./...
 	$(GO) run ./firmware/cmd/mkimage
 	$(GO) test -timeout 20m $$($(GO) list ./... | grep -vE '$(WHOLE)')
