@@ -29,7 +29,7 @@ func TestErrors(t *testing.T) {
 	for cmd, want := range map[string]string{
 		"+CPIN?":        "AT+CPIN?: +CME ERROR: 10 (SIM not inserted)",
 		"+CGDCONT?":     "AT+CGDCONT?: +CME ERROR: 10 (SIM not inserted)",
-		"+CMGS=1":       "AT+CMGS=1: +CMS ERROR: 304",
+		"+CMGS=1":       "AT+CMGS=1: +CMS ERROR: 304 (invalid PDU mode parameter)",
 		"D123;":         "ATD123;: NO CARRIER",
 		`+CPIN="1234"`:  "AT+CPIN=…: +CME ERROR: 16 (incorrect password)",
 		"+QSOMETHING=1": "AT+QSOMETHING=1: ERROR",

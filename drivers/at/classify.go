@@ -177,9 +177,9 @@ func parseFinal(line string, parts []part) (result, bool) {
 	}
 	if prefix, rest, ok := cutError(line); ok && rest != "" {
 		if prefix == "+CME ERROR" {
-			return result{text: line, err: newCMEError(rest)}, true
+			return result{text: line, err: NewCMEError(rest)}, true
 		}
-		return result{text: line, err: &CMSError{Text: rest}}, true
+		return result{text: line, err: NewCMSError(rest)}, true
 	}
 	if !makesCalls(parts) {
 		return result{}, false

@@ -93,7 +93,7 @@ func TestCorpus(t *testing.T) {
 	read("cme_errors", &codes)
 	for _, c := range codes {
 		rest := strings.TrimPrefix(strings.TrimSpace(c.Response), "+CME ERROR:")
-		if got := newCMEError(rest); got.Code != c.Expect.Code {
+		if got := NewCMEError(rest); got.Code != c.Expect.Code {
 			t.Errorf("code of %q = %d, want %d", c.Response, got.Code, c.Expect.Code)
 		}
 	}

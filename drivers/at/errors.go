@@ -43,11 +43,6 @@ func (e *CMEError) Error() string {
 	return fmt.Sprintf("+CME ERROR: %d (%s)", e.Code, e.Text)
 }
 
-// CMSError is "+CMS ERROR: …": the message service refused a command (3GPP TS 27.005 §3.2.5).
-type CMSError struct{ Text string }
-
-func (e *CMSError) Error() string { return "+CMS ERROR: " + e.Text }
-
 // ResultError is any other final result that is no success: ERROR, NO CARRIER, BUSY, NO ANSWER, NO DIALTONE.
 type ResultError struct{ Result string }
 
@@ -61,8 +56,8 @@ func CodeOf(err error) int {
 	return -1
 }
 
-// newCMEError reads what stands behind "+CME ERROR:": a number, or the text that +CMEE=2 gives.
-func newCMEError(rest string) *CMEError {
+// NewCMEError reads what stands behind "+CME ERROR:": a number, or the text that +CMEE=2 gives.
+func NewCMEError(rest string) *CMEError {
 	rest = strings.TrimSpace(rest)
 	if code, err := strconv.Atoi(rest); err == nil {
 		text, ok := cmeTexts()[code]
