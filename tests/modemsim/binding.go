@@ -15,11 +15,16 @@ func (s *Sim) up() bool {
 		return false
 	}
 	for cid, c := range s.contexts {
-		if c.active && (!s.cfg.Personality.Binding || s.bound == cid && s.tied) {
+		if c.active && (!s.cfg.Personality.Binding || s.bound == cid && s.tied || s.carries(cid)) {
 			return true
 		}
 	}
 	return false
+}
+
+// carries tells whether a PPP call has its addresses for the context.
+func (s *Sim) carries(cid int) bool {
+	return s.online != nil && s.online.cid == cid && s.online.families > 0
 }
 
 // granted decides whether a new grant is lame, when it is the one that would let packets flow.

@@ -71,7 +71,7 @@ func commands() verbs {
 		"+CCLK": cclk, "+CTZR": accept, "+CTZU": accept, "+CGEREP": accept,
 		"+GCAP": func(*Sim, call) reply { return say("+GCAP: +CGSM") },
 		"E":     basicE, "V": basicV, "I": basicI, "Z": reset, "&F": reset,
-		"Q": accept, "X": accept, "&C": accept, "&D": accept, "S": accept, "H": accept,
+		"Q": accept, "X": accept, "&C": accept, "&D": accept, "S": accept, "H": hangup, "D": dialled, "O": resume,
 	}
 }
 
@@ -197,6 +197,10 @@ func parseBasic(line string) (c call, rest string, ok bool) {
 		return c, "", false
 	}
 	c.name = strings.ToUpper(line[:n])
+	if c.name == "D" { // the rest of the line is the number
+		c.args = []string{strings.TrimSpace(line[n:])}
+		return c, "", true
+	}
 	i := n
 	for i < len(line) && (line[i] >= '0' && line[i] <= '9' || c.name == "S" && strings.IndexByte("=?", line[i]) >= 0) {
 		i++

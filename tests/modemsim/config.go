@@ -24,6 +24,9 @@ type Config struct {
 	// OnData is called when data can flow, and when it no longer can. It returns before the module
 	// answers the command that caused it.
 	OnData func(active bool)
+	// OnPacket gets every IP packet that the host sends over a PPP call while data can flow; SendPacket is the
+	// other way.
+	OnPacket func(ip []byte)
 	// OnState is called with every change of radio, registration and data, in order.
 	OnState func(StateChange)
 }
@@ -68,8 +71,10 @@ type Network struct {
 	Roaming bool
 	RSSI    int // <rssi> of +CSQ around which the signal drifts, 0 to 31
 	APN     string
-	Address netip.Addr
-	Zone    int // of the local time, in quarters of an hour east of UTC
+	Address netip.Addr // IPv4
+	// User, when set, must be proved with Password in a PPP call, by CHAP or PAP.
+	User, Password string
+	Zone           int // of the local time, in quarters of an hour east of UTC
 }
 
 // Times are how long the module takes; zero values are short, for tests.
@@ -80,6 +85,7 @@ type Times struct {
 	Search   time.Duration // from radio on to searching
 	Register time.Duration // from searching to registered
 	Activate time.Duration // +CGACT, +QNETDEVCTL
+	Guard    time.Duration // silence around +++; 1 s when zero
 }
 
 // Lifelike are times as real modules take them, roughly; for demonstrations.
@@ -142,6 +148,9 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.Network.Name, "Airlock Mobile")
 	setDefault(&c.Network.PLMN, "00101")
 	setDefault(&c.Network.APN, "internet")
+	if c.Times.Guard == 0 {
+		c.Times.Guard = time.Second
+	}
 	if c.Network.Access == 0 {
 		c.Network.Access = 7
 	}

@@ -5,10 +5,16 @@ import "strconv"
 // connected is the result CONNECT among the codes.
 const connected = -2
 
+// noCarrier is the result NO CARRIER among them.
+const noCarrier = -3
+
 // finish is the final result, with an unsolicited line before it where that fault is on.
 func (s *Sim) finish(code int) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if code == connected { // nothing stands between a reply and the data behind it
+		return s.final(code)
+	}
 	inside := s.inside
 	s.inside = ""
 	if s.faults.URCInReply {
@@ -26,6 +32,8 @@ func (s *Sim) final(code int) string {
 	switch {
 	case code == connected:
 		text = "CONNECT"
+	case code == noCarrier:
+		text = "NO CARRIER"
 	case code != 0 && (s.cmee == 0 || code < 0):
 		text = "ERROR"
 	case code != 0 && s.cmee == 1:
@@ -34,7 +42,11 @@ func (s *Sim) final(code int) string {
 		text = "+CME ERROR: " + cmeText(code)
 	}
 	if !s.verbose {
-		return map[bool]string{true: "0\r", false: "4\r"}[code == 0] // V.250 §5.7.1
+		digits := map[int]string{0: "0\r", connected: "1\r", noCarrier: "3\r"} // V.250 §5.7.1
+		if d, ok := digits[code]; ok {
+			return d
+		}
+		return "4\r"
 	}
 	return "\r\n" + text + "\r\n"
 }

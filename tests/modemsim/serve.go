@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -13,8 +14,11 @@ const maxCommand = 2048
 
 // port is one attachment of the AT port.
 type port struct {
-	rw  io.ReadWriteCloser
-	out chan string
+	rw    io.ReadWriteCloser
+	out   chan string
+	ctx   context.Context // of Serve: a call's peer ends with it
+	tasks *sync.WaitGroup
+	call  atomic.Pointer[pppCall] // data mode
 }
 
 // send queues text; a host that stops reading loses what does not fit, as with a full UART.
@@ -29,17 +33,17 @@ func (p *port) send(text string) {
 // Serve takes the place of the first. It returns nil when the host hung up, ErrAway while the module is off the bus,
 // else the context's error.
 func (s *Sim) Serve(ctx context.Context, rw io.ReadWriteCloser) error {
-	p := &port{rw: rw, out: make(chan string, 256)}
 	serving, cancel := context.WithCancel(ctx)
 	defer cancel()
 	context.AfterFunc(serving, func() { rw.Close() })
 	var tasks sync.WaitGroup
+	p := &port{rw: rw, out: make(chan string, 256), ctx: serving, tasks: &tasks}
 	lines := make(chan string, 16)
 	if !s.attach(p) {
 		return ErrAway
 	}
 	tasks.Go(func() { defer cancel(); s.write(serving, p) })
-	tasks.Go(func() { defer close(lines); defer cancel(); readLines(serving, rw, lines) })
+	tasks.Go(func() { defer close(lines); defer cancel(); s.readPort(serving, p, lines) })
 	for line := range lines {
 		s.execute(serving, p, line)
 	}
@@ -67,15 +71,26 @@ func (s *Sim) detach(p *port) {
 	if s.port == p {
 		s.port = nil
 	}
+	if s.online != nil && s.online.port == p {
+		s.online.Close() // as DTR falls
+	}
 }
 
-// readLines collects bytes up to CR. ESC and a line feed behind the CR do nothing but clear the line.
-func readLines(ctx context.Context, r io.Reader, lines chan<- string) {
+// readPort collects bytes up to CR, and passes those of a call on. ESC and a line feed behind the CR do nothing but
+// clear the line.
+func (s *Sim) readPort(ctx context.Context, p *port, lines chan<- string) {
 	var line []byte
-	buf := make([]byte, 512)
+	buf := make([]byte, 2048)
+	heard := time.Now()
 	for {
-		n, err := r.Read(buf)
-		for _, b := range buf[:n] {
+		n, err := p.rw.Read(buf)
+		text, silence := buf[:n], time.Since(heard)
+		heard = time.Now()
+		if c := p.call.Load(); c != nil && !c.escaped.Load() {
+			s.take(c, text, silence)
+			text, line = nil, nil
+		}
+		for _, b := range text {
 			switch {
 			case b == '\r':
 				select {
@@ -200,49 +215,4 @@ func wait(ctx context.Context, d time.Duration) bool {
 	case <-timer.C:
 		return true
 	}
-}
-
-// write sends what is queued, in the manner that the faults say.
-func (s *Sim) write(ctx context.Context, p *port) {
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case text := <-p.out:
-			if s.deliver(ctx, p, text) != nil {
-				return
-			}
-		}
-	}
-}
-
-func (s *Sim) deliver(ctx context.Context, p *port, text string) error {
-	s.mu.Lock()
-	split, merge, delay := s.faults.Split, s.faults.Merge, s.faults.Delay
-	s.mu.Unlock()
-	if !wait(ctx, delay) {
-		return ctx.Err()
-	}
-	if merge && wait(ctx, 5*time.Millisecond) {
-		for more := true; more; {
-			select {
-			case next := <-p.out:
-				text += next
-			default:
-				more = false
-			}
-		}
-	}
-	size := len(text)
-	if split {
-		size = 1
-	}
-	for len(text) > 0 {
-		n := min(size, len(text))
-		if _, err := io.WriteString(p.rw, text[:n]); err != nil {
-			return err
-		}
-		text = text[n:]
-	}
-	return nil
 }

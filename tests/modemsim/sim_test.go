@@ -85,7 +85,7 @@ func (h *host) ask(cmd string) string {
 	if _, err := io.WriteString(h.conn, cmd+"\r"); err != nil {
 		h.t.Fatal(err)
 	}
-	lines := h.until("OK", "ERROR", "+CME ERROR", "CONNECT")
+	lines := h.until("OK", "ERROR", "+CME ERROR", "CONNECT", "NO CARRIER")
 	return strings.Join(slices.DeleteFunc(lines, func(l string) bool { return unsolicited(l) }), "|")
 }
 
