@@ -111,6 +111,9 @@ func fits(p part, rest string) bool {
 	case "+CREG", "+CGREG", "+CEREG", "+C5GREG":
 		return p.form == test && strings.HasPrefix(rest, "(") || p.form == read && isRegistrationReply(rest)
 	}
+	if p.id == "+QNETDEVSTATUS" && p.form == set {
+		return strings.Count(rest, ",") > 3 // the addresses; the unsolicited line has four fields (RM500U)
+	}
 	if alsoUnsolicited(p.id) {
 		return p.form == read || p.form == action || p.form == test && strings.HasPrefix(rest, "(")
 	}

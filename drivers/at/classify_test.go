@@ -46,6 +46,9 @@ func TestOwner(t *testing.T) {
 			t.Errorf("owns(%q, %q) = %v, want %v", tc.cmd, tc.line, got, tc.want)
 		}
 	}
+	if ask := parseCommand("+QNETDEVSTATUS=1"); owns(ask, nil, `+QNETDEVSTATUS: 1,1,"IPV4V6",0`) || !owns(ask, nil, "+QNETDEVSTATUS: 10.1.2.3,255.255.255.0,10.1.2.1,,9.9.9.9,,,,,,,") {
+		t.Error("the addresses of +QNETDEVSTATUS=1 and its unsolicited line are mixed up")
+	}
 	if !owns(parseCommand("+QNETDEVCTL=1,1,1"), []string{"+QNETDEVSTATUS"}, "+QNETDEVSTATUS: 1,1") {
 		t.Error("an accepted prefix is not owned")
 	}
