@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"airlock/drivers/at"
+	"airlock/drivers/modem/reply"
 )
 
 // startData activates the context and proves it. Steps and proof are repeated until the phase's time is up: networks
@@ -59,15 +60,15 @@ func (m *Modem) proveData(ctx context.Context) (missing string, err error) {
 	if err != nil {
 		return "", err
 	}
-	active, err := ParseActive(lines)
+	active, err := reply.ParseActivity(lines, "+CGACT")
 	if err != nil {
 		return "", err
 	}
-	if !active[m.cfg.CID] {
+	if !active.Has(m.cfg.CID) {
 		return fmt.Sprintf("context %d is not active", m.cfg.CID), nil
 	}
 	if bound := m.profile.Bound; bound != nil {
-		lines, err := m.command(ctx, quick, bound.Command)
+		lines, err := m.command(ctx, quick, fill(bound.Command, m.cfg.CID))
 		if err != nil {
 			return "", err
 		}
@@ -79,8 +80,9 @@ func (m *Modem) proveData(ctx context.Context) (missing string, err error) {
 	if err != nil {
 		return "", err
 	}
-	addr, ok := ParseAddress(lines, m.cfg.CID)
-	if !ok {
+	addresses, err := reply.ParseAddresses(lines)
+	addr, ok := addresses.Of(m.cfg.CID)
+	if err != nil || !ok {
 		return "the network gave no address", nil
 	}
 	m.note(func(s *Status) { s.Address = addr.String() })

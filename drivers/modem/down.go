@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"airlock/drivers/at"
+	"airlock/drivers/modem/reply"
 )
 
 // down lowers the module from any state. When the port ends meanwhile, the module is looked for again: one that was
@@ -104,8 +105,8 @@ func (m *Modem) registeredSomewhere(ctx context.Context) (string, error) {
 		}
 		refused = orElse(refused, err)
 		for _, line := range lines {
-			r, err := ParseRegistration(line, query)
-			if err != nil {
+			r, err := reply.ParseRegistration(line, query, true)
+			if err != nil || r.Stat == nil {
 				continue
 			}
 			if answered = true; r.Registered() {

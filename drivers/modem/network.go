@@ -1,11 +1,14 @@
 package modem
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"strings"
 	"time"
+
+	"airlock/drivers/modem/reply"
 )
 
 // registrationQueries are the domains in which a module may be registered: circuits, packets, EPS, 5G.
@@ -52,9 +55,9 @@ func (m *Modem) defineContext(ctx context.Context) error {
 	if fatal(err) {
 		return err
 	}
-	defined, _ := ParseContexts(lines)
-	for _, c := range defined {
-		if c.CID == m.cfg.CID && c.Type == m.cfg.Type && strings.EqualFold(c.APN, m.cfg.APN) {
+	defined, _ := reply.ParseContexts(lines)
+	for _, c := range defined.List {
+		if c.CID == m.cfg.CID && c.Type == pdpType(m.cfg.Type) && strings.EqualFold(c.Name(), m.cfg.APN) {
 			return nil
 		}
 	}
@@ -68,12 +71,20 @@ func (m *Modem) defineContext(ctx context.Context) error {
 	return err
 }
 
+// pdpType is the configured type as modules' contexts are read: "IP" and "IPV4" are one.
+func pdpType(configured string) string {
+	if configured == "IP" {
+		return "IPV4"
+	}
+	return configured
+}
+
 // setFunction sets +CFUN and reads it back. It is tried again: Quectel modules refuse +CFUN=4 with ERROR until the SIM
 // was found (seen by oFono), and firmware has been seen to ignore one.
 func (m *Modem) setFunction(ctx context.Context, n int, reached func(int) bool) error {
 	trouble := errors.New("no answer")
 	for {
-		_, refused := m.command(ctx, function, fmt.Sprintf("+CFUN=%d", n))
+		_, refused := m.command(ctx, cmp.Or(m.profile.Function, function), fmt.Sprintf("+CFUN=%d", n))
 		if ctx.Err() == nil && fatal(refused) {
 			return refused
 		}
@@ -110,7 +121,8 @@ func (m *Modem) readFunction(ctx context.Context) (int, error) {
 		}
 		return -1, err
 	}
-	n, err := ParseFunction(lines)
+	f, err := reply.ParseFunction(lines, m.profile.Dialect)
+	n := f.Value
 	m.note(func(s *Status) {
 		switch {
 		case err != nil:
@@ -155,18 +167,18 @@ func (m *Modem) register(ctx context.Context, say func(string)) error {
 
 // readRegistration asks every domain. Data needs a packet domain, so +CREG counts only where the module
 // knows no other. refused says that a domain answers "denied".
-func (m *Modem) readRegistration(ctx context.Context) (best Registration, refused bool, err error) {
+func (m *Modem) readRegistration(ctx context.Context) (best reply.Registration, refused bool, err error) {
 	for _, query := range m.domains {
 		lines, err := m.command(ctx, quick, query+"?")
 		if fatal(err) {
 			return best, refused, err
 		}
 		for _, line := range lines {
-			r, err := ParseRegistration(line, query)
+			r, err := reply.ParseRegistration(line, query, true)
 			if err != nil {
 				continue
 			}
-			refused = refused || r.Stat == 3
+			refused = refused || r.Denied()
 			if r.Registered() && (query != "+CREG" || len(m.domains) == 1) {
 				best = r
 			}
@@ -177,8 +189,8 @@ func (m *Modem) readRegistration(ctx context.Context) (best Registration, refuse
 }
 
 // describe reads what a person wants to know; none of it is needed to go on.
-func (m *Modem) describe(ctx context.Context, r Registration, say func(string)) error {
-	access := r.Access
+func (m *Modem) describe(ctx context.Context, r reply.Registration, say func(string)) error {
+	access := r.Access.String()
 	name := ""
 	if _, err := m.command(ctx, operator, "+COPS=3,0"); fatal(err) {
 		return err
@@ -187,9 +199,9 @@ func (m *Modem) describe(ctx context.Context, r Registration, say func(string)) 
 	if fatal(err) {
 		return err
 	}
-	if n, a, err := ParseOperator(lines); err == nil {
-		name = n
-		if a != "" {
+	if o, err := reply.ParseOperator(lines); err == nil {
+		name = o.Name
+		if a := o.Access.String(); a != "" {
 			access = a
 		}
 	}
@@ -198,7 +210,8 @@ func (m *Modem) describe(ctx context.Context, r Registration, say func(string)) 
 	if fatal(err) {
 		return err
 	}
-	if dBm, ok, err := ParseSignal(lines); err == nil && ok {
+	if s, err := reply.ParseStrength(lines); err == nil && s.RSSIdBm != nil {
+		dBm := int(*s.RSSIdBm)
 		signal = &dBm
 	}
 	m.note(func(s *Status) { s.Operator, s.Access, s.SignalDBm = name, access, signal })

@@ -1,30 +1,63 @@
 package modem
 
 import (
+	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"airlock/drivers/modem/reply"
 )
 
 // Profile is what a family of modules does in its own way. It is data: a new family is a new file with one function
 // and one line in profiles.
 type Profile struct {
-	Name string
-	// Manufacturer and Models are beginnings of the replies to +CGMI and +CGMM, compared without case;
-	// no model means all of the manufacturer.
-	Manufacturer string
-	Models       []string
+	Name string `json:"name"`
+	// Makers and Models are beginnings of the replies to +CGMI and +CGMM, compared without case;
+	// no model means all of the maker, no maker means everyone.
+	Makers []string `json:"makers,omitempty"`
+	Models []string `json:"models,omitempty"`
+	// Only, when set, tells profiles of the same models apart: this one fits where it reads true.
+	Only *Query `json:"only,omitempty"`
 
 	// DataOn and DataOff start and end the flow of packets between the network interface and the
 	// context. {cid} stands for the context's number.
-	DataOn, DataOff []Step
+	DataOn  []Step `json:"data_on"`
+	DataOff []Step `json:"data_off"`
 	// Bound, when set, asks whether the network interface is tied to the context: a module may
 	// hold an active context and lease out an address, and carry nothing.
-	Bound *Query
-	// RadioOff lists the values of +CFUN? that mean an unpowered transmitter, beside 0 and 4.
-	RadioOff []int
+	Bound *Query `json:"bound,omitempty"`
+	// Address says where the interface's address comes from.
+	Address AddressSource `json:"address"`
+	// Dial makes the modem port a PPP line; every module has it, as the way out when its interface fails.
+	Dial Step `json:"dial"`
+
+	// Signal are queries for the signal, the one that tells most first.
+	Signal []string `json:"signal"`
+	// Retries asks how many tries the PIN has left.
+	Retries string `json:"pin_retries"`
+	// Function is how long +CFUN may take; zero is the default.
+	Function time.Duration `json:"-"`
+	// PowerOff and Reset are the vendor's verbs; Reset is the one to try after +CFUN=1,1 failed.
+	PowerOff *Step `json:"power_off,omitempty"`
+	Reset    *Step `json:"reset,omitempty"`
+	// Dialect is what the family's replies mean.
+	Dialect reply.Dialect `json:"dialect"`
+	// Unverified says what nobody has seen to work on such a module: data taken from manuals or other programs, to be
+	// doubted first.
+	Unverified []string `json:"unverified,omitempty"`
 }
+
+// AddressSource is where a network interface gets its address.
+type AddressSource string
+
+// Sources of addresses.
+const (
+	ByDHCP    AddressSource = "dhcp"    // the module answers DHCP
+	ByContext AddressSource = "context" // +CGPADDR and +CGCONTRDP tell it, and the host sets it
+)
 
 // Step is a command and the time it may take.
 type Step struct {
@@ -34,37 +67,62 @@ type Step struct {
 	Optional bool
 }
 
+// MarshalJSON writes the time in seconds.
+func (s Step) MarshalJSON() ([]byte, error) {
+	return json.Marshal(struct {
+		Command  string  `json:"command"`
+		Within   float64 `json:"within_s"`
+		Optional bool    `json:"optional,omitempty"`
+	}{s.Command, s.Within.Seconds(), s.Optional})
+}
+
 // Query is a reading command and a pure reader of its reply.
 type Query struct {
-	Command string
-	Read    func(lines []string, cid int) (bool, error)
+	Command string                                      `json:"command"`
+	Read    func(lines []string, cid int) (bool, error) `json:"-"`
 }
 
-// profiles is the table; the first that fits is taken, and generic fits everything.
-func profiles() []Profile {
-	return []Profile{quectel(), generic()}
+// Profiles is the table; the first that fits is taken, and generic fits everything.
+func Profiles() []Profile {
+	return []Profile{
+		quectelUnisoc(), quectelRM5xx(), quectel(),
+		simcomSIM8200(), simcomA76xx(), simcomSIM7x00(),
+		sierraDirectIP(), sierraEM(),
+		telitICM(), telitNCM(), telitECM(),
+		ubloxBridge(), ubloxRouter(),
+		huawei(),
+		fibocomFM350(), fibocomL850(), fibocomGTRNDIS(),
+		generic(),
+	}
 }
 
-// ProfileOf picks the profile of a module.
+// ProfileOf picks the profile of a module. Profiles that are told apart by Only are passed over but for the last.
 func ProfileOf(manufacturer, model string) Profile {
-	for _, p := range profiles() {
-		if p.fits(manufacturer, model) {
+	for _, p := range Profiles() {
+		if p.fits(manufacturer, model) && p.Only == nil {
 			return p
 		}
 	}
 	return generic()
 }
 
-func (p Profile) fits(manufacturer, model string) bool {
-	if !hasPrefixFold(manufacturer, p.Manufacturer) {
-		return false
-	}
-	for _, m := range p.Models {
-		if hasPrefixFold(model, m) {
-			return true
+// ProfileNamed looks a profile up by its name.
+func ProfileNamed(name string) (Profile, bool) {
+	for _, p := range Profiles() {
+		if p.Name == name {
+			return p, true
 		}
 	}
-	return len(p.Models) == 0
+	return Profile{}, false
+}
+
+func (p Profile) fits(manufacturer, model string) bool {
+	return startsLikeOne(manufacturer, p.Makers) && startsLikeOne(model, p.Models)
+}
+
+// startsLikeOne: no beginnings means that anything fits.
+func startsLikeOne(s string, beginnings []string) bool {
+	return len(beginnings) == 0 || slices.ContainsFunc(beginnings, func(b string) bool { return hasPrefixFold(s, b) })
 }
 
 func hasPrefixFold(s, prefix string) bool {
@@ -73,12 +131,7 @@ func hasPrefixFold(s, prefix string) bool {
 
 // off reports whether a value of +CFUN? means that the radio is off.
 func (p Profile) off(cfun int) bool {
-	for _, v := range p.RadioOff {
-		if v == cfun {
-			return true
-		}
-	}
-	return cfun == 0 || cfun == 4
+	return cfun == 0 || cfun == 4 || slices.Contains(p.Dialect.RadioOff, cfun)
 }
 
 // fill puts the context's number into a command.

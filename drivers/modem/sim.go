@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"airlock/drivers/at"
+	"airlock/drivers/modem/reply"
 )
 
 // simState is one look at the SIM.
@@ -53,7 +54,7 @@ func (m *Modem) powerSIM(ctx context.Context) error {
 	if fatal(err) {
 		return err
 	}
-	if n, err := ParseFunction(lines); err == nil && n == 0 {
+	if f, err := reply.ParseFunction(lines, m.profile.Dialect); err == nil && f.Value == 0 {
 		if _, err := m.command(ctx, function, "+CFUN=4"); fatal(err) {
 			return err
 		}
@@ -79,7 +80,8 @@ func readSIM(lines []string, err error) simState {
 		}
 		return simState{name: "unknown"} // 14 busy, 100 unknown, plain ERROR while it boots
 	}
-	state, perr := ParseSIM(lines)
+	seen, perr := reply.ParseSIM(lines)
+	state := seen.State
 	switch {
 	case perr != nil, state == "NOT READY":
 		return simState{name: "unknown"}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"airlock/drivers/at"
+	"airlock/drivers/modem/reply"
 )
 
 // phase is one stretch of the way up.
@@ -111,12 +112,12 @@ func (m *Modem) identify(ctx context.Context, say func(string)) error {
 		if fatal(err) {
 			return err
 		}
-		answers[i] = ParseIdentity(lines, cmd)
+		answers[i] = reply.ParseIdentity(lines, cmd)
 	}
 	m.profile, m.identified = ProfileOf(answers[0], answers[1]), true
 	m.note(func(s *Status) {
 		s.Manufacturer, s.Model, s.Firmware, s.Profile = answers[0], answers[1], answers[2], m.profile.Name
-		if s.IMEI = ""; IsIMEI(answers[3]) {
+		if s.IMEI = ""; reply.IsIMEI(answers[3]) {
 			s.IMEI = answers[3]
 		}
 	})

@@ -38,12 +38,13 @@ type Contexts struct {
 
 // ParseContexts reads +CGDCONT?. No line at all means that no context is defined.
 func ParseContexts(lines []string) (Contexts, error) {
-	out := Contexts{[]Context{}}
+	out, seen := Contexts{[]Context{}}, len(lines) == 0
 	for _, line := range lines {
 		rest, ok := after(line, "+CGDCONT")
 		if !ok {
-			return out, unreadable("+CGDCONT", lines)
+			continue
 		}
+		seen = true
 		f := fields(rest)
 		cid, ok := within(f, 0, 0, 255)
 		if !ok || len(f) < 2 {
@@ -52,6 +53,9 @@ func ParseContexts(lines []string) (Contexts, error) {
 		if kind, ok := pdpType(text(f, 1)); ok {
 			out.List = append(out.List, Context{cid, kind, some(text(f, 2))})
 		}
+	}
+	if !seen {
+		return out, unreadable("+CGDCONT", lines)
 	}
 	return out, nil
 }
@@ -119,12 +123,13 @@ func (a Activity) Has(cid int) bool {
 
 // ParseActivity reads +CGACT?, or another query of the same form. No line at all means no context.
 func ParseActivity(lines []string, prefix string) (Activity, error) {
-	out := Activity{[]Active{}}
+	out, seen := Activity{[]Active{}}, len(lines) == 0
 	for _, line := range lines {
 		rest, ok := after(line, prefix)
 		if !ok {
-			return out, unreadable(prefix, lines)
+			continue
 		}
+		seen = true
 		f := fields(rest)
 		cid, ok1 := within(f, 0, 0, 255)
 		state, ok2 := within(f, 1, 0, 1)
@@ -132,6 +137,9 @@ func ParseActivity(lines []string, prefix string) (Activity, error) {
 			return out, unreadable(prefix, []string{line})
 		}
 		out.Contexts = append(out.Contexts, Active{cid, state == 1})
+	}
+	if !seen {
+		return out, unreadable(prefix, lines)
 	}
 	return out, nil
 }

@@ -82,15 +82,14 @@ func IsIMEI(s string) bool {
 
 // About is ATI: what most modules write, by the words before the colons.
 type About struct {
-	Manufacturer string   `json:"manufacturer"`
-	Model        string   `json:"model"`
-	Revision     string   `json:"revision"`
-	IMEI         string   `json:"imei"`
-	Lines        []string `json:"lines"`
+	Manufacturer string `json:"manufacturer"`
+	Model        string `json:"model"`
+	Revision     string `json:"revision"`
+	IMEI         string `json:"imei"`
 }
 
 func readAbout(r Reply) (any, error) {
-	a := About{Lines: r.Lines}
+	var a About
 	for i, line := range r.Lines {
 		key, value, ok := strings.Cut(line, ":")
 		value = strings.Trim(strings.TrimSpace(value), `"`)
@@ -108,6 +107,9 @@ func readAbout(r Reply) (any, error) {
 		case !ok && i == 1:
 			a.Model = line
 		}
+	}
+	if a == (About{}) {
+		return nil, unreadable("ATI", r.Lines)
 	}
 	return a, nil
 }

@@ -56,7 +56,7 @@ func domainOf(prefix string) string {
 
 // ParseRegistration reads a line of +CREG or its kin. Which of the two forms it has shows in the line itself, since
 // modules use one where the other belongs: <n>,<stat>[,…] or <stat>[,<lac>,<ci>…]. One value alone is the state in an
-// unsolicited line, and <n> in a solicited one.
+// unsolicited line, and <n> in a solicited one; two are always <n>,<stat>.
 func ParseRegistration(line, prefix string, solicited bool) (Registration, error) {
 	rest, ok := after(line, prefix)
 	if !ok {
@@ -64,7 +64,7 @@ func ParseRegistration(line, prefix string, solicited bool) (Registration, error
 	}
 	r := Registration{Domain: domainOf(prefix), Access: AccessUnknown}
 	f := fields(rest)
-	if n, ok := within(f, 0, 0, 5); ok && (hasMode(f) || solicited && len(f) == 1) {
+	if n, ok := within(f, 0, 0, 5); ok && (hasMode(f) || len(f) == 2 || solicited && len(f) == 1) {
 		r.Mode, f = &n, f[1:]
 	}
 	if len(f) > 0 {

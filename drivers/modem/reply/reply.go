@@ -48,23 +48,29 @@ func (e *Refused) Error() string { return fmt.Sprintf("the module refused AT%s: 
 // Unwrap gives the module's error.
 func (e *Refused) Unwrap() error { return e.Err }
 
+// CommandError says that what was asked for cannot be read at all, whatever the reply.
+type CommandError struct{ reason string }
+
+func (e *CommandError) Error() string { return e.reason }
+
 // Parse reads the reply to a command as it came from the port: with or without the echo and the final result.
-// Unsolicited lines are read by giving their prefix as the command.
+// Unsolicited lines are read by giving their prefix as the command. Errors: *CommandError, *Refused, and what the readers
+// say of a reply that they cannot read.
 func Parse(command string, d Dialect, answer []byte) (any, error) {
 	r, err := parseCommand(command)
 	if err != nil {
 		return nil, err
 	}
 	r.Dialect = d
-	lines, final := cut(command, string(answer))
+	lines, final, done := cut(command, string(answer))
 	if final != nil {
 		return nil, &Refused{Command: at.Redact(r.Name + string(r.Form) + r.Args), Err: final}
 	}
 	read, ok := find(r.Name, r.Form)
 	if !ok {
-		return nil, fmt.Errorf("no reader for AT%s%s: known are %s", r.Name, r.Form, strings.Join(Commands(), " "))
+		return nil, &CommandError{fmt.Sprintf("nothing reads AT%s%s; what can be read: %s", r.Name, r.Form, strings.Join(Commands(), " "))}
 	}
-	if r.Lines = lines; len(lines) == 0 {
+	if r.Lines = lines; len(lines) == 0 && !(done && mayBeEmpty(r)) {
 		return nil, unreadable(r.Name, nil)
 	}
 	return read(r)
@@ -83,7 +89,7 @@ func parseCommand(command string) (Reply, error) {
 	}
 	r := Reply{Name: strings.ToUpper(c[:end])}
 	if r.Name == "" {
-		return r, fmt.Errorf("read command %q: it names no command, such as AT+CEREG?", command)
+		return r, &CommandError{fmt.Sprintf("%q names no command, such as AT+CEREG?", command)}
 	}
 	switch rest := c[end:]; {
 	case strings.HasPrefix(rest, "=?"):
@@ -94,7 +100,7 @@ func parseCommand(command string) (Reply, error) {
 		r.Form, r.Args = Set, rest[1:]
 	}
 	if strings.Contains(outsideQuotes(c), ";") {
-		return r, fmt.Errorf("read command %q: give one command at a time", command)
+		return r, &CommandError{fmt.Sprintf("%q holds several commands: give one at a time", command)}
 	}
 	return r, nil
 }
@@ -110,18 +116,23 @@ func outsideQuotes(s string) string {
 }
 
 // cut takes the echo, blank lines and the final result off; what comes after the final result is no part of the reply.
-func cut(command, answer string) (lines []string, refused error) {
+func cut(command, answer string) (lines []string, refused error, done bool) {
 	for _, line := range strings.FieldsFunc(answer, func(r rune) bool { return r == '\r' || r == '\n' || r == 0 }) {
 		line = strings.TrimSpace(line)
 		switch result, final := finalOf(line); {
 		case line == "", strings.EqualFold(line, strings.TrimSpace(command)), isEcho(line) && len(lines) == 0:
 		case final:
-			return lines, result
+			return lines, result, true
 		default:
 			lines = append(lines, line)
 		}
 	}
-	return lines, nil
+	return lines, nil, false
+}
+
+// mayBeEmpty: OK alone is a whole answer, since there is a line for each context.
+func mayBeEmpty(r Reply) bool {
+	return r.Form == Read && (r.Name == "+CGDCONT" || r.Name == "+CGACT" || r.Name == "!SCACT")
 }
 
 // isEcho: the command itself comes back; it may differ from the one asked about in capitals and blanks.

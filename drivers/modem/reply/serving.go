@@ -25,11 +25,13 @@ type Serving struct {
 	UARFCN *int   `json:"uarfcn,omitempty"`
 	ARFCN  *int   `json:"arfcn,omitempty"`
 	Levels
-	SINRRaw   *int      `json:"sinr_raw,omitempty"` // unit differs by firmware
-	RSSNR     *int      `json:"rssnr,omitempty"`
-	SRXLev    *int      `json:"srxlev,omitempty"`
-	NoService bool      `json:"no_service,omitempty"`
-	Secondary []Serving `json:"secondary,omitempty"` // the 5G cell beside an LTE one
+	SINRRaw   *int `json:"sinr_raw,omitempty"` // unit differs by firmware
+	RSSNR     *int `json:"rssnr,omitempty"`
+	SRXLev    *int `json:"srxlev,omitempty"`
+	NoService bool `json:"no_service,omitempty"`
+	// Transitional: the module is between two cells, and its numbers mean nothing.
+	Transitional bool      `json:"transitional,omitempty"`
+	Secondary    []Serving `json:"secondary,omitempty"` // the 5G cell beside an LTE one
 }
 
 // whole reads field i as a number; nil for "-", empty and anything else.

@@ -16,7 +16,7 @@ type Radio struct {
 }
 
 func readGSTATUS(r Reply) (any, error) {
-	if !strings.HasPrefix(strings.ToUpper(strings.TrimSpace(r.Lines[0])), "!GSTATUS") {
+	if len(r.Lines) == 0 || !strings.HasPrefix(strings.ToUpper(strings.TrimSpace(r.Lines[0])), "!GSTATUS") {
 		return nil, unreadable("!GSTATUS", r.Lines)
 	}
 	// Columns are parted by tabs or by three blanks and more; a value may be padded.

@@ -1,5 +1,7 @@
 package reply
 
+import "math"
+
 // Strength is +CSQ (§8.5).
 type Strength struct {
 	RSSI    int      `json:"rssi"`
@@ -30,7 +32,11 @@ func ParseStrength(lines []string) (Strength, error) {
 	return s, nil
 }
 
-func dB(v float64) *float64 { return &v }
+// dB keeps three decimals, which is more than any module tells and less than what floats make up.
+func dB(v float64) *float64 {
+	v = math.Round(v*1000) / 1000
+	return &v
+}
 
 // Quality is +CESQ (§8.69) and XMM's +XCESQ: the indexes as sent, and per technology what they mean.
 type Quality struct {

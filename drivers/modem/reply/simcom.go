@@ -41,6 +41,7 @@ func cpsiCell(f []field) (Serving, bool) {
 		return s, false
 	}
 	if transitional(f) { // between two cells: EUTRAN-BAND0 and EARFCN 4294967295
+		s.Transitional = true
 		return s, true
 	}
 	if mode == "NR5G_NSA" { // PCI, band, frequency, RSRP, RSRQ, SNR stand at once

@@ -69,7 +69,7 @@ func otherTable() []entry {
 		// Telit
 		{"#QSS", Bare, readQSS}, {"#PCT", Bare, counts("#PCT", 0, current)},
 		{"#RFSTS", Bare, readRFSTS}, {"#SERVINFO", Bare, readSERVINFO}, {"#SWPKGV", Bare, readPackage},
-		{"#ECM", Bare, tied("#ECM", true)}, {"#ICMAUTOCONN", Bare, tied("#ICMAUTOCONN", false)},
+		{"#ECM", Bare, readECM}, {"#ICMAUTOCONN", Bare, tied("#ICMAUTOCONN")},
 		// u-blox
 		{"+UPINCNT", Bare, counts("+UPINCNT", 0, pin, pin2, puk, puk2)},
 		{"+UIPADDR", Bare, readUIPADDR}, {"+UBMCONF", Bare, readUBMCONF}, {"+UUSBCONF", Bare, readUUSBCONF},
@@ -82,7 +82,7 @@ func otherTable() []entry {
 		{"^GETPORTMODE", Bare, readPortLayout},
 		{"^TIME", Bare, clock("^TIME", false, localTime)}, {"^NWTIME", Bare, clock("^NWTIME", true, localTime)},
 		// Fibocom, Intel XMM, MediaTek, Cinterion
-		{"+GTRNDIS", Bare, tied("+GTRNDIS", false)}, {"+GTRNDIS", Test, offer("+GTRNDIS")},
+		{"+GTRNDIS", Bare, tied("+GTRNDIS")}, {"+GTRNDIS", Test, offer("+GTRNDIS")},
 		{"+GTCCINFO", Bare, readGTCCINFO},
 		{"+XCESQ", Bare, readXCESQ}, {"+XACT", Bare, readXACT}, {"+XACT", Test, readXACTOffer},
 		{"+XPINCNT", Bare, counts("+XPINCNT", 0, pin, pin2, puk, puk2)},

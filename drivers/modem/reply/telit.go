@@ -45,7 +45,7 @@ func readSERVINFO(r Reply) (any, error) {
 	return s, nil
 }
 
-// Interface is Telit's #ECM? and #ICMAUTOCONN?, Fibocom's +GTRNDIS? and its kin: whether the network interface is tied
+// Interface is Telit's #ICMAUTOCONN?, Fibocom's +GTRNDIS? and its kin: whether the network interface is tied
 // to a context.
 type Interface struct {
 	Active  bool     `json:"active"`
@@ -57,25 +57,17 @@ type Interface struct {
 // Bound reports whether the interface carries the packets of a context.
 func (i Interface) Bound(cid int) bool { return i.Active && i.CID == cid }
 
-// ParseInterface reads <state>,<cid>[,<address>,<dns>,<dns>]; "0" alone means not tied. order says where the context
-// stands: Telit's #ECM? has it first.
-func ParseInterface(lines []string, prefix string, cidFirst bool) (Interface, error) {
+// ParseInterface reads <state>,<cid>[,<address>,<dns>,<dns>]; "0" alone means not tied.
+func ParseInterface(lines []string, prefix string) (Interface, error) {
 	all, err := rows(lines, prefix)
 	if err != nil {
 		return Interface{}, err
 	}
 	var out Interface
 	for _, f := range all {
-		stateAt, cidAt := 0, 1
-		if cidFirst {
-			stateAt, cidAt = 1, 0
-		}
-		if len(f) == 1 {
-			stateAt, cidAt = 0, -1
-		}
-		state, ok := within(f, stateAt, 0, 1)
-		cid, okCID := within(f, cidAt, 0, 255)
-		if !ok || len(f) > 1 && !okCID || state == 1 && !okCID {
+		state, ok := within(f, 0, 0, 1)
+		cid, okCID := within(f, 1, 0, 255)
+		if !ok || !okCID && (state == 1 || len(f) > 1) {
 			return Interface{}, unreadable(prefix, lines)
 		}
 		if state == 0 || out.Active {
@@ -85,7 +77,7 @@ func ParseInterface(lines []string, prefix string, cidFirst bool) (Interface, er
 		for i := 2; i < len(f); i++ {
 			a, ok := address(f[i].text)
 			switch {
-			case !ok && strings.Trim(f[i].text, "0.:") != "" && !cidFirst:
+			case !ok && strings.Trim(f[i].text, "0.:") != "":
 				return Interface{}, unreadable(prefix, lines)
 			case ok && i == 2:
 				out.Address = a.String()
@@ -98,8 +90,8 @@ func ParseInterface(lines []string, prefix string, cidFirst bool) (Interface, er
 }
 
 // tied makes the reader of such a query.
-func tied(prefix string, cidFirst bool) func(Reply) (any, error) {
-	return func(r Reply) (any, error) { return ParseInterface(r.Lines, prefix, cidFirst) }
+func tied(prefix string) func(Reply) (any, error) {
+	return func(r Reply) (any, error) { return ParseInterface(r.Lines, prefix) }
 }
 
 // Offer is the test form of such a command: what it takes, never a state.
@@ -125,9 +117,34 @@ type Package struct {
 }
 
 func readPackage(r Reply) (any, error) {
-	v := ParseIdentity(r.Lines[:1], r.Name)
+	v := ParseIdentity(r.Lines[:min(1, len(r.Lines))], r.Name)
 	if v == "" || !strings.Contains(v, ".") || strings.Contains(v, " ") {
 		return nil, unreadable(r.Name, r.Lines)
 	}
 	return Package{v}, nil
 }
+
+// ECM is Telit's #ECM?: <device>,<state>; the module has one device, 0, and does not name the context.
+type ECM struct {
+	Device int  `json:"device"`
+	Active bool `json:"active"`
+}
+
+// Connected reports whether the interface is tied to a context.
+func (e ECM) Connected() bool { return e.Active }
+
+// ParseECM reads #ECM?.
+func ParseECM(lines []string) (ECM, error) {
+	f, err := first(lines, "#ECM")
+	if err != nil {
+		return ECM{}, err
+	}
+	device, ok1 := within(f, 0, 0, 15)
+	state, ok2 := within(f, 1, 0, 1)
+	if !ok1 || !ok2 {
+		return ECM{}, unreadable("#ECM", lines)
+	}
+	return ECM{device, state == 1}, nil
+}
+
+func readECM(r Reply) (any, error) { return ParseECM(r.Lines) }

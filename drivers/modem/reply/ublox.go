@@ -38,18 +38,20 @@ type Mode struct {
 	Profile string `json:"profile,omitempty"`
 }
 
-// readUBMCONF: +UBMCONF: 1 router, 2 bridge.
-func readUBMCONF(r Reply) (any, error) {
-	f, err := first(r.Lines, "+UBMCONF")
+// ParseRouting reads +UBMCONF?: 1 router, 2 bridge.
+func ParseRouting(lines []string) (Mode, error) {
+	f, err := first(lines, "+UBMCONF")
 	if err != nil {
-		return nil, err
+		return Mode{}, err
 	}
 	n, ok := within(f, 0, 1, 2)
 	if !ok {
-		return nil, unreadable("+UBMCONF", r.Lines)
+		return Mode{}, unreadable("+UBMCONF", lines)
 	}
 	return Mode{Mode: [...]string{"ROUTER", "BRIDGE"}[n-1]}, nil
 }
+
+func readUBMCONF(r Reply) (any, error) { return ParseRouting(r.Lines) }
 
 // readUUSBCONF: +UUSBCONF: <id>,<network>,<audio>,<product id>; 0 is without a network.
 func readUUSBCONF(r Reply) (any, error) {

@@ -1,0 +1,52 @@
+package modem
+
+import (
+	"time"
+
+	"airlock/drivers/modem/reply"
+)
+
+// telitECM is the LE910C and ME910 family with its interface in ECM mode.
+func telitECM() Profile {
+	p := telitBase("telit-ecm")
+	p.DataOn = []Step{activate(), {Command: "#ECM={cid},0", Within: 30 * time.Second}}
+	p.DataOff = []Step{{Command: "#ECMD=0", Within: 10 * time.Second, Optional: true}, deactivate()}
+	p.Bound = connected("#ECM?", reply.ParseECM)
+	p.Unverified = []string{"the columns of #ECM?, device and state, are the manual's: no reply was seen"}
+	return p
+}
+
+// telitNCM is the older UE910 and LE910 class with its interface in NCM mode: the host sets the address.
+func telitNCM() Profile {
+	p := telitBase("telit-ncm", "UE910", "LE910-", "HE910")
+	p.DataOn = []Step{
+		{Command: "#NCM=1,{cid}", Within: 10 * time.Second}, activate(),
+		{Command: `+CGDATA="M-RAW_IP",{cid}`, Within: 30 * time.Second},
+	}
+	p.DataOff = []Step{deactivate()}
+	p.Address = ByContext
+	p.Unverified = []string{"no binding query is known: only a packet beyond the module proves that data flows"}
+	return p
+}
+
+// telitICM is the FN980 family on Qualcomm's platform.
+func telitICM() Profile {
+	p := telitBase("telit-icm", "FN9", "FT9", "LM9", "LN9")
+	p.DataOn = []Step{activate(), {Command: "#ICMAUTOCONN=1,{cid}", Within: 30 * time.Second}}
+	p.DataOff = []Step{{Command: "#ICMAUTOCONN=0,{cid}", Within: 10 * time.Second, Optional: true}, deactivate()}
+	p.Bound = tied("#ICMAUTOCONN")
+	p.Unverified = []string{"#ICMAUTOCONN on a real FN980, its read form included"}
+	return p
+}
+
+// telitBase is what Telit's families share.
+func telitBase(name string, models ...string) Profile {
+	return Profile{
+		Name: name, Makers: []string{"Telit"}, Models: models,
+		Address: ByDHCP, Dial: dial(),
+		Signal:   []string{"#RFSTS", "#SERVINFO", "+CESQ", "+CSQ"},
+		Retries:  "#PCT",
+		Function: 20 * time.Second,
+		Reset:    &Step{Command: "#REBOOT", Within: 30 * time.Second},
+	}
+}
