@@ -152,7 +152,7 @@ func (c *command) root() *cobra.Command {
 	root.SetUsageTemplate(helpTemplate)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
 	root.AddCommand(c.status(), c.enrol(), c.fetch(), c.deploy(), c.report(), c.update(), c.watch(), c.cancel(),
-		c.site(), c.record(), c.fault(), c.key(), c.version())
+		c.site(), c.modem(), c.record(), c.fault(), c.key(), c.version())
 	if c.Console != nil {
 		root.AddCommand(c.console())
 	}
