@@ -1,6 +1,6 @@
 // Package modem takes a cellular module from whatever state it is in to an active data context, and back
 // to a radio that is proven to be off. It speaks 3GPP TS 27.007, and what a vendor does differently stands
-// as data in one file per vendor (quectel.go, …), with replies in testdata.
+// as data in one file per vendor (quectel.go, …), with replies in testdata; package reply reads them.
 //
 //	            ┌──────────────────────────── Up ────────────────────────────────────┐
 //	find port → identify → SIM ready → configure (radio off) → radio on → registered → data on → proven

@@ -39,7 +39,7 @@ func FuzzReaders(f *testing.F) {
 	seeds(f, func(_, answer string) { f.Add(answer) })
 	all := table()
 	f.Fuzz(func(t *testing.T, answer string) {
-		lines, _, _ := cut("AT", answer)
+		lines, _ := cut("AT", answer)
 		for _, e := range all {
 			for _, form := range []Form{e.form, Read, Set} {
 				got, err := e.read(Reply{Name: e.name, Form: form, Lines: lines})

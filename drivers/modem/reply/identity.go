@@ -36,6 +36,7 @@ type Serial struct {
 }
 
 func readSerial(r Reply) (any, error) {
+	var out Serial // CDMA modules tell ESN and MEID in lines of their own
 	for _, line := range r.Lines {
 		s := line
 		if _, rest, ok := strings.Cut(line, ":"); ok {
@@ -49,14 +50,17 @@ func readSerial(r Reply) (any, error) {
 		switch {
 		case strings.Trim(s, "0123456789ABCDEF") != "" || s == "":
 		case (len(s) == 15 || len(s) == 16) && digits && !hexed:
-			return Serial{IMEI: some(s)}, nil // 16 digits: IMEISV, with the software version in place of the check digit
+			out.IMEI = some(s) // 16 digits: IMEISV, with the software version in place of the check digit
 		case len(s) == 14:
-			return Serial{MEID: some(s)}, nil
+			out.MEID = some(s)
 		case len(s) == 7 || len(s) == 8:
-			return Serial{ESN: some(strings.Repeat("0", 8-len(s)) + s)}, nil
+			out.ESN = some(strings.Repeat("0", 8-len(s)) + s)
 		}
 	}
-	return nil, unreadable(r.Name, r.Lines)
+	if out == (Serial{}) {
+		return nil, unreadable(r.Name, r.Lines)
+	}
+	return out, nil
 }
 
 // IsIMEI: 15 digits, the last by Luhn's rule (3GPP TS 23.003 §6.2.1); modules without one (old CDMA) give less.

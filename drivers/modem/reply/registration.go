@@ -64,7 +64,7 @@ func ParseRegistration(line, prefix string, solicited bool) (Registration, error
 	}
 	r := Registration{Domain: domainOf(prefix), Access: AccessUnknown}
 	f := fields(rest)
-	if n, ok := within(f, 0, 0, 5); ok && (hasMode(f) || len(f) == 2 || solicited && len(f) == 1) {
+	if n, ok := within(f, 0, 0, 5); ok && (hasMode(f) || len(f) == 2 || solicited && (len(f) == 1 || isState(f, 1))) {
 		r.Mode, f = &n, f[1:]
 	}
 	if len(f) > 0 {
@@ -84,10 +84,13 @@ func ParseRegistration(line, prefix string, solicited bool) (Registration, error
 // hasMode: the first field is <n> when the second can only be a state. Modules quote lac and ci alike, so an
 // unquoted second field before a quoted third is no lac; and a lac of one or two digits is not seen.
 func hasMode(f []field) bool {
-	if _, ok := within(f, 1, 0, 11); !ok || f[1].quoted {
-		return false
-	}
-	return len(f[1].text) <= 2 || len(f) > 2 && f[2].quoted
+	return isState(f, 1) && (len(f[1].text) <= 2 || len(f) > 2 && f[2].quoted)
+}
+
+// isState: field i can be a <stat>.
+func isState(f []field, i int) bool {
+	_, ok := within(f, i, 0, 11)
+	return ok && !f[i].quoted
 }
 
 // place reads what follows the state: <lac>,<ci>,<AcT>, then by domain a routing area or slices, then the cause.
@@ -102,10 +105,8 @@ func (r *Registration) place(f []field, prefix string) (err error) {
 	if r.Cell, err = hexField(f, 1); err != nil {
 		return err
 	}
-	if act, ok := within(f, 2, 0, 15); ok {
+	if act, ok := within(f, 2, 0, 15); ok { // old phones put something else there
 		r.Access = accessOf(act)
-	} else if text(f, 2) != "" {
-		return fmt.Errorf("no access technology %q", text(f, 2))
 	}
 	if len(f) <= 3 {
 		return nil
@@ -138,7 +139,8 @@ func (r *Registration) reject(f []field) error {
 }
 
 func hexField(f []field, i int) (uint64, error) {
-	s := strings.TrimPrefix(strings.ToLower(text(f, i)), "0x")
+	s := strings.ReplaceAll(text(f, i), ",", "") // Thuraya parts the digits: "F0,0F"
+	s = strings.TrimPrefix(strings.ToLower(s), "0x")
 	if s == "" || s == "-" {
 		return 0, nil
 	}

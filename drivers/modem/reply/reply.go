@@ -62,7 +62,7 @@ func Parse(command string, d Dialect, answer []byte) (any, error) {
 		return nil, err
 	}
 	r.Dialect = d
-	lines, final, done := cut(command, string(answer))
+	lines, final := cut(command, string(answer))
 	if final != nil {
 		return nil, &Refused{Command: at.Redact(r.Name + string(r.Form) + r.Args), Err: final}
 	}
@@ -70,7 +70,7 @@ func Parse(command string, d Dialect, answer []byte) (any, error) {
 	if !ok {
 		return nil, &CommandError{fmt.Sprintf("nothing reads AT%s%s; what can be read: %s", r.Name, r.Form, strings.Join(Commands(), " "))}
 	}
-	if r.Lines = lines; len(lines) == 0 && !(done && mayBeEmpty(r)) {
+	if r.Lines = lines; len(lines) == 0 && !mayBeEmpty(r) {
 		return nil, unreadable(r.Name, nil)
 	}
 	return read(r)
@@ -116,21 +116,21 @@ func outsideQuotes(s string) string {
 }
 
 // cut takes the echo, blank lines and the final result off; what comes after the final result is no part of the reply.
-func cut(command, answer string) (lines []string, refused error, done bool) {
+func cut(command, answer string) (lines []string, refused error) {
 	for _, line := range strings.FieldsFunc(answer, func(r rune) bool { return r == '\r' || r == '\n' || r == 0 }) {
 		line = strings.TrimSpace(line)
 		switch result, final := finalOf(line); {
 		case line == "", strings.EqualFold(line, strings.TrimSpace(command)), isEcho(line) && len(lines) == 0:
 		case final:
-			return lines, result, true
+			return lines, result
 		default:
 			lines = append(lines, line)
 		}
 	}
-	return lines, nil, false
+	return lines, nil
 }
 
-// mayBeEmpty: OK alone is a whole answer, since there is a line for each context.
+// mayBeEmpty: no line at all is a whole answer, since there is one for each context.
 func mayBeEmpty(r Reply) bool {
 	return r.Form == Read && (r.Name == "+CGDCONT" || r.Name == "+CGACT" || r.Name == "!SCACT")
 }

@@ -28,6 +28,10 @@ func counts(prefix string, skip int, order ...slot) func(Reply) (any, error) {
 		if err != nil {
 			return nil, err
 		}
+		// More fields than there are codes are another form, whose counts might be another code's.
+		if len(f) != skip+len(order) {
+			return nil, unreadable(prefix, r.Lines)
+		}
 		var out Retries
 		for i, s := range order {
 			n, ok := within(f, skip+i, 0, 15)

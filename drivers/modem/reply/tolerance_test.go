@@ -26,6 +26,7 @@ func TestTolerance(t *testing.T) {
 		{"AT+CCLK?", `+CCLK: "26/11/22,05:00:00+04"`, []string{"+CCLK:26/11/22,05:00:00+04", `+CCLK: "2026/11/22,05:00:00+04"`}},
 		{"AT+CCID", "+CCID: 89490200001234567890", []string{`"89490200001234567890"`, "+CCID:89490200001234567890", "98942000002143658709"}},
 		{"AT+CREG?", "+CREG: 0,1", []string{"+CREG:0,1", "+CREG: 0, 1", "+CREG: 000,001"}},
+		{"AT+CREG?", `+CREG: 2,1,"18D8","FF0F"`, []string{`+CREG:002,001,18d8,ff0f`, `+CREG: 2, 1, "18D8", "FF,0F"`, `+CREG: 2,1,18D8,FF0F,B,C2816`}},
 		{"AT+QPINC?", `+QPINC: "SC",3,10`, []string{"+QPINC:SC,3,10", "+QPINC: \"SC\", 3, 10"}},
 		{"AT^HCSQ?", `^HCSQ: "LTE",54,43,171,18`, []string{"^HCSQ:LTE,54,43,171,18", "^hcsq: \"LTE\",54,43,171,18"}},
 	} {
@@ -71,6 +72,7 @@ func TestRefused(t *testing.T) {
 		"AT+QNETDEVCTL?":     {"+QNETDEVCTL: 9,1,0,1", "+QNETDEVCTL: 1,99,0,1", "+QNETDEVCTL: 1,1,0"},
 		"AT^DHCP?":           {"^DHCP: zz,1,2,3,4,5", "^DHCP: a3ec5c64"},
 		"AT+UPINCNT":         {"+UPINCNT: 3,3,10", "+UPINCNT: 3,3,99,10", "+UPINCNT: a,b,c,d"},
+		"AT#PCT":             {"#PCT: 1,3", "#PCT: x"},
 		"AT+SPIC":            {"+SPIC: 3", "+SPIC: 3,-1,3,10"},
 		"AT+CPINR":           {"+CPINR: SIM PIN", "+CPINR: PH-NET PIN,3"},
 		"AT#QSS?":            {"#QSS: 0,7", "#QSS: 1,2,3", "QSS: 0,1"},
