@@ -65,6 +65,7 @@ func (b *bench) run(ctx context.Context) error {
 	all := []measurement{
 		{"image after a change of Go code", 30 * time.Second, b.runs, b.rebuild},
 		{"boot until both doors are known to be shut", time.Minute, b.runs, b.boot},
+		{"demo, nothing of what it builds cached", 10 * time.Minute, 1, b.coldDemo},
 		{"demo, image and Go cache there", 6 * time.Minute, 1, b.demo},
 	}
 	if b.nothing {
@@ -161,6 +162,14 @@ func (b *bench) boot(ctx context.Context) (time.Duration, error) {
 
 func (b *bench) demo(ctx context.Context) (time.Duration, error) {
 	return timed(ctx, nil, "go", "run", "./tests/lab/cmd/demo", "--out", filepath.Join(b.dir, "demo"))
+}
+
+// coldDemo first forgets what earlier demos downloaded and compiled for the project.
+func (b *bench) coldDemo(ctx context.Context) (time.Duration, error) {
+	if err := os.RemoveAll("build/cache/builds"); err != nil {
+		return 0, fmt.Errorf("forget the builds' cache: %w", err)
+	}
+	return b.demo(ctx)
 }
 
 // timed runs a command whose output is shown only when it failed.
