@@ -9,12 +9,12 @@ func fibocoms() []Personality {
 			CardReady: []string{"+SIM READY"}, Domains: nrDomains(), Causes: true, Resets: []int{15}, verbs: with(fibocomCommon(), own),
 		}
 	}
-	rndis := common("fibocom-gtrndis", "FG621-EA-00", "16000.1000.00.99.20.11", "863187050000018", "2cb7:0a05", verbs{
+	rndis := common("fibocom-gtrndis", "FG621-EA-00", "16000.1000.00.99.20.11", "863187050000018", "", verbs{
 		"+GTRNDIS": gtrndis, "+MGAUTH": accept, "+GTUSBMODE": setting("31"),
 		"+CGAUTH": func(*Sim, call) reply { return refuse(4) }, // seen with FM150 and FM350
 	})
 	rndis.Binding, rndis.DefaultBearer, rndis.Domains = true, true, lteDomains()
-	mtk := common("fibocom-fm350", "FM350-GL", "81600.0000.00.29.23.06", "862146050000015", "0e8d:7127", verbs{
+	mtk := common("fibocom-fm350", "FM350-GL", "81600.0000.00.29.23.06", "862146050000015", "", verbs{
 		"+EIAAPN": accept, "+GTDNS": gtdns, "+EPINC": retries("+EPINC: %[1]d, 3, %[2]d, 10"),
 		"+CGAUTH": func(*Sim, call) reply { return refuse(4) },
 	})

@@ -8,7 +8,7 @@ import (
 func huaweis() []Personality {
 	return []Personality{{
 		Name: "huawei", Manufacturer: "Huawei Technologies Co., Ltd.", Model: "ME909s-120", Revision: "11.617.06.00.00",
-		IMEI: "867223020000014", USB: "12d1:15c1", ATInterface: 4, Boot: []string{"^BOOT:20140514,0,0,0,75"},
+		IMEI: "867223020000014", Boot: []string{"^BOOT:20140514,0,0,0,75"},
 		CardReady: []string{"^SIMST: 1"}, Attached: []string{"^SRVST: 2", "^MODE: 7,101"}, QuietCard: true, Domains: lteDomains(),
 		Binding: true, Functions: []int{0, 1, 4, 5, 7}, Resets: []int{6},
 		verbs: verbs{

@@ -14,7 +14,7 @@ type Personality struct {
 	Revision     string
 	IMEI         string
 	// USB is the vendor and the product of the device ("2c7c:0125"), and ATInterface the number of the
-	// interface with the AT port, as the udev rules of ModemManager name them.
+	// interface with the AT port, as the udev rules of ModemManager name them; empty where none does.
 	USB         string
 	ATInterface int
 	Boot        []string // unsolicited lines when it has booted

@@ -1,6 +1,11 @@
 package modemsim_test
 
 import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -130,7 +135,7 @@ func attachAny(t *testing.T, sim *modemsim.Sim) *host {
 	for answered := false; !answered; {
 		answered = h.try("ATE0", 50*time.Millisecond)
 	}
-	for deadline := time.Now().Add(3 * time.Second); strings.Contains(h.ask("AT+CIMI"), "CME ERROR: 14"); {
+	for deadline := time.Now().Add(3 * time.Second); strings.Contains(h.ask("AT+CIMI"), "ERROR"); {
 		if time.Now().After(deadline) {
 			t.Fatal("the card does not appear")
 		}
@@ -151,4 +156,46 @@ func (h *host) match(cmd, pattern string) {
 	if got := h.ask(cmd); !regexp.MustCompile("^(?:" + pattern + ")$").MatchString(got) {
 		h.t.Errorf("%s → %q, want %s", cmd, got, pattern)
 	}
+}
+
+// TestPortRoles compares each module's AT interface with the published rules, where the collection of them is present.
+func TestPortRoles(t *testing.T) {
+	text, err := os.ReadFile("../../../shared/modem/corpus/usb_port_roles.json")
+	if errors.Is(err, fs.ErrNotExist) {
+		t.Skip("skipped: the collection of port roles is not here")
+	}
+	var rules []struct {
+		Response struct {
+			Vendor    string `json:"usb_vid"`
+			Product   string `json:"usb_pid"`
+			Interface string `json:"interface"`
+		} `json:"response"`
+		Expect map[string]any `json:"expect"`
+	}
+	if err != nil || json.Unmarshal(text, &rules) != nil {
+		t.Fatalf("read the port roles: %v", err)
+	}
+	at := map[string]bool{}
+	for _, r := range rules {
+		if r.Expect["port_type_at_primary"] == "1" {
+			at[r.Response.Vendor+":"+r.Response.Product+" "+r.Response.Interface] = true
+		}
+	}
+	for _, p := range modemsim.Personalities() {
+		if key := fmt.Sprintf("%s %02d", p.USB, p.ATInterface); p.USB != "" && !at[key] {
+			t.Errorf("%s: no rule has an AT port at %s", p.Name, key)
+		}
+	}
+}
+
+// TestStandaloneNR: with 5G alone only +C5GREG tells the registration (as captured with an RM500U).
+func TestStandaloneNR(t *testing.T) {
+	p, _ := modemsim.PersonalityOf("quectel-unisoc")
+	h := attachAny(t, modemsim.New(modemsim.Config{Personality: p, Network: modemsim.Network{Access: 11}}))
+	h.ask("AT+C5GREG=1")
+	eventually(t, "registration", func() bool { return strings.Contains(h.ask("AT+C5GREG?"), "+C5GREG: 1,1") })
+	h.match("AT+CGREG?", `\+CGREG: 0,0\|OK`)
+	h.match("AT+COPS?", `\+COPS: 0,0,"Airlock Mobile",11\|OK`)
+	h.match(`AT+QENG="servingcell"`, `\+QENG: "servingcell","NOCONN","NR5G-SA",.*\|OK`)
+	h.match("AT+QCSQ", `\+QCSQ: "NR5G",-\d+,-?\d+,-\d+\|OK`)
 }

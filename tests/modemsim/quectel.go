@@ -23,7 +23,7 @@ func QuectelEC25() Personality {
 func quectelUnisoc() Personality {
 	return Personality{
 		Name: "quectel-unisoc", Manufacturer: "Quectel", Model: "RM500U-CNV", Revision: "RM500UCNVAAR03A06M2G_01.001.01.001",
-		IMEI: "864284040000015", USB: "2c7c:0900", ATInterface: 2, Boot: []string{"RDY"}, Domains: nrDomains(),
+		IMEI: "864284040000015", Boot: []string{"RDY"}, Domains: nrDomains(),
 		DefaultBearer: true, Binding: true, Causes: true,
 		verbs: with(quectelCommon("5"), verbs{"+QNETDEVCTL": unisocCtl, "+QNETDEVSTATUS": unisocStatus}),
 	}

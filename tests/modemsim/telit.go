@@ -7,12 +7,12 @@ import (
 
 func telits() []Personality {
 	common := func(name, model, revision, imei, usb string, own verbs) Personality {
-		return Personality{Name: name, Manufacturer: "Telit", Model: model, Revision: revision, IMEI: imei, USB: usb,
+		return Personality{Name: name, Manufacturer: "Telit", Model: model, Revision: revision, IMEI: imei, USB: usb, ATInterface: 4,
 			Domains: lteDomains(), QuietCard: true, Binding: true, Causes: true, verbs: with(telitCommon(), own)}
 	}
-	ecm := common("telit-ecm", "LE910C1-EU", "25.20.674", "351622110000011", "1bc7:1206", verbs{"#ECM": ecm, "#ECMD": ecmd})
+	ecm := common("telit-ecm", "LE910C1-EU", "25.20.674", "351622110000011", "1bc7:1201", verbs{"#ECM": ecm, "#ECMD": ecmd})
 	ecm.DefaultBearer = true
-	ncm := common("telit-ncm", "UE910-EUR", "12.00.615", "357164040000013", "1bc7:0036",
+	ncm := common("telit-ncm", "UE910-EUR", "12.00.615", "357164040000013", "",
 		verbs{"#NCM": ncm, "#PDPAUTH": accept, "+CGDATA": cgdataRaw})
 	icm := common("telit-icm", "FN980m", "38.02.004", "357494100000011", "1bc7:1050",
 		verbs{"#ICMAUTOCONN": mode(dialCID, hangUpCID, func(s *Sim) []string {

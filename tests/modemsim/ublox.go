@@ -7,8 +7,8 @@ import "fmt"
 func ubloxes() []Personality {
 	common := func(name, model, mode string) Personality {
 		return Personality{
-			Name: name, Manufacturer: "u-blox", Model: model, Revision: "09.71", IMEI: "352848080000017", USB: "1546:1143",
-			ATInterface: 2, Boot: []string{"+AT: READY"}, CardReady: []string{"+PBREADY"}, QuietCard: true, Domains: lteDomains(),
+			Name: name, Manufacturer: "u-blox", Model: model, Revision: "09.71", IMEI: "352848080000017",
+			Boot: []string{"+AT: READY"}, CardReady: []string{"+PBREADY"}, QuietCard: true, Domains: lteDomains(),
 			StaticAddress: mode == "2", Resets: []int{16},
 			verbs: verbs{
 				"+UPINCNT": retries("+UPINCNT: %[1]d,3,%[2]d,10"), "+UBMCONF": ubmconf(mode), "+UUSBCONF": setting(`2,"ECM",,"0x1143"`),
