@@ -89,8 +89,9 @@ func TestCorpus(t *testing.T) {
 	var codes []struct {
 		Response string
 		Expect   struct {
-			Code int
-			Text string
+			Code  int
+			Text  string
+			Words []string `json:"verbose_squashed"`
 		}
 	}
 	read("cme_errors", &codes)
@@ -98,6 +99,11 @@ func TestCorpus(t *testing.T) {
 		rest := strings.TrimPrefix(strings.TrimSpace(c.Response), "+CME ERROR:")
 		if got := NewCMEError(rest); got.Code != c.Expect.Code {
 			t.Errorf("code of %q = %d, want %d", c.Response, got.Code, c.Expect.Code)
+		}
+		for _, words := range c.Expect.Words {
+			if got := NewCMEError(words); got.Code != c.Expect.Code {
+				t.Errorf("code of %q = %d, want %d", words, got.Code, c.Expect.Code)
+			}
 		}
 	}
 }

@@ -183,3 +183,8 @@ func packetTexts() map[int]string {
 		233: "wireline access area not allowed",
 	}
 }
+
+// shortTexts are what some modules say in place of the table's words, squashed.
+func shortTexts() map[string]int {
+	return map[string]int{"noconnection": 1, "linkreserved": 2, "nonetwork": 30, "timeout": 31}
+}

@@ -67,6 +67,9 @@ func NewCMEError(rest string) *CMEError {
 		return &CMEError{Code: code, Text: text}
 	}
 	want := squash(rest)
+	if code, ok := shortTexts()[want]; ok {
+		return &CMEError{Code: code, Text: cmeTexts()[code]}
+	}
 	for code, text := range cmeTexts() {
 		if squash(text) == want {
 			return &CMEError{Code: code, Text: text}
