@@ -105,6 +105,12 @@ func (c *command) listProfiles() error {
 		}
 		s.row("signal", "%s", strings.Join(p.Signal, "  "))
 		s.row("retries", "%s", p.Retries)
+		if p.PowerOff != nil {
+			s.row("off", "%s", stepWords([]modem.Step{*p.PowerOff}))
+		}
+		if p.Reset != nil {
+			s.row("reset", "%s", stepWords([]modem.Step{*p.Reset}))
+		}
 		for _, doubt := range p.Unverified {
 			s.row("UNSEEN", "%s", doubt)
 		}
