@@ -23,8 +23,18 @@ type Modem interface {
 	// Down ends the data context and switches the radio off, and returns nil only when both have
 	// been read back, or when no module is present.
 	Down(ctx context.Context) error
+	// Mend is told that the hub does not answer though Up has led to data: a lease may carry no traffic. It asserts
+	// anew what the packets need, harder each time since the last Up; nil: raise the link again and try. An error
+	// says that nothing is left to do, with a diagnosis.
+	Mend(ctx context.Context, say func(string)) error
 	// Status is the module as last read back; it does not talk to the module.
 	Status() windows.ModemStatus
+}
+
+// Attendant is what a Modem may be besides: one that takes a technician's questions, in windows for service.
+type Attendant interface {
+	// Attend answers one question; it may switch the radio on, and Down switches it off.
+	Attend(ctx context.Context, r windows.ModuleRequest, say func(string)) (windows.ModuleAnswer, error)
 }
 
 // Link is the network interface of one door.

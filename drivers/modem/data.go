@@ -38,6 +38,23 @@ func (m *Modem) startData(ctx context.Context, say func(string)) error {
 	}
 }
 
+// mend takes the module from data that carries nothing to data.
+func (m *Modem) mend(ctx context.Context, say func(string)) error {
+	if m.port == nil || !m.identified {
+		return fault(NoModem, nil, "the modem has to be brought up before its data can be mended")
+	}
+	say("starting data anew")
+	if err := m.runSteps(ctx, m.profile.DataOff); fatal(err) {
+		return err
+	}
+	for _, p := range m.phases() {
+		if p.kind == NoNetwork && p.say == "starting data" {
+			return m.runPhase(ctx, p, say)
+		}
+	}
+	return nil
+}
+
 // runSteps runs the steps of a profile and returns the first refusal; later steps run all the same,
 // because a module refuses to activate what is active.
 func (m *Modem) runSteps(ctx context.Context, steps []Step) error {

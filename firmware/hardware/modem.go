@@ -48,6 +48,11 @@ func (m *Modem) Down(ctx context.Context) error {
 	return problem(err)
 }
 
+// Mend implements netd.Modem.
+func (m *Modem) Mend(ctx context.Context, say func(string)) error {
+	return problem(m.driver.Mend(ctx, func(text string) { say(sentence(text)) }))
+}
+
 // Status implements netd.Modem.
 func (m *Modem) Status() windows.ModemStatus {
 	s := m.driver.Status()

@@ -37,6 +37,17 @@ func (m modem) Down(ctx context.Context) error {
 	})
 }
 
+// Mend needs a radio that is on.
+func (m modem) Mend(ctx context.Context, say func(string)) error {
+	say("Starting data anew")
+	return m.w.step(ctx, "modem mend", func() error {
+		if !m.w.radio {
+			return &windows.Problem{Code: windows.CodeNoModem, Detail: "the modem has to be brought up before its data can be mended"}
+		}
+		return nil
+	})
+}
+
 // Status is as last read back.
 func (m modem) Status() windows.ModemStatus {
 	m.w.mu.Lock()

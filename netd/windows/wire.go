@@ -11,6 +11,7 @@
 //	POST   /v1/windows        Request → 200, application/x-ndjson of Event; the last one is closed or failed
 //	DELETE /v1/windows/{id}   gives a window back; the stream goes on to its last event
 //	CONNECT host:port         HeaderWindow: {id} → 200 and a raw byte stream
+//	POST   /v1/windows/{id}/module  ModuleRequest → ModuleAnswer; in a window for service only
 //	GET    /v1/status         Status
 //	PUT    /v1/identity       Identity: who this node is, after enrolment (403 when it is already enrolled to another hub)
 //	PUT    /v1/site           Site: the LAN's address and what an inner window may reach
@@ -46,6 +47,9 @@ const (
 	Fetch  Purpose = "fetch"  // outer: metadata and artifacts
 	Report Purpose = "report" // outer: results of deployments
 	Deploy Purpose = "deploy" // inner: to the targets of the site
+	// Service is for a technician's questions to the module: the outer door counts as open, since the radio may be
+	// on, but neither its link nor its tunnel is raised.
+	Service Purpose = "service"
 )
 
 // Request asks for a window.
@@ -172,20 +176,6 @@ type DoorStatus struct {
 	Since   time.Time `json:"since"`
 	Purpose Purpose   `json:"purpose,omitempty"`
 	Asker   string    `json:"asker,omitempty"`
-}
-
-// ModemStatus is the module as last read back.
-type ModemStatus struct {
-	Present   bool   `json:"present"`
-	Model     string `json:"model,omitempty"`
-	Firmware  string `json:"firmware,omitempty"`
-	IMEI      string `json:"imei,omitempty"`
-	SIM       string `json:"sim,omitempty"`   // ready, missing, pin, puk, unknown
-	Radio     string `json:"radio,omitempty"` // on, off, unknown
-	Operator  string `json:"operator,omitempty"`
-	Access    string `json:"access,omitempty"`     // LTE, 5G, …
-	SignalDBm *int   `json:"signal_dbm,omitempty"` // RSSI by +CSQ, dBm
-	Problem   string `json:"problem,omitempty"`
 }
 
 // TunnelStatus is the node's end of the WireGuard tunnel.
