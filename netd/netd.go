@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"time"
 
+	"airlock/netd/passage"
 	"airlock/netd/tunnel"
 	"airlock/netd/windows"
 )
@@ -60,8 +61,9 @@ type Network struct {
 type Interlock interface {
 	// Attach hangs the per-device chains on a link that is down, and verifies them by listing.
 	Attach(name string) error
-	// Open lets frames pass on name, and on no other, for the lease; budget bounds the whole window.
-	Open(name string, budget time.Duration) error
+	// Open lets pass what p names, on name and on no other, for the lease; budget bounds the whole window. With a
+	// budget of zero the door has to be open already, and only what may pass is exchanged.
+	Open(name string, budget time.Duration, p passage.Passage) error
 	// Renew prolongs the lease; it fails when the lease has lapsed: a tripped interlock stays tripped.
 	Renew(name string) error
 	// Shut lets nothing pass.

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"airlock/netd/passage"
 	"airlock/netd/recorder"
 	"airlock/netd/tunnel"
 	"airlock/netd/windows"
@@ -27,13 +28,23 @@ type lease struct {
 	name string // of the interface that may pass; empty: none; guarded by mu
 }
 
-func (l *lease) open(name string, budget time.Duration) error {
+func (l *lease) open(name string, budget time.Duration, p passage.Passage) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if err := l.interlock.Open(name, budget); err != nil {
+	if err := l.interlock.Open(name, budget, p); err != nil {
 		return err
 	}
 	l.name = name
+	return nil
+}
+
+// narrow exchanges what may pass the door that is open.
+func (l *lease) narrow(p passage.Passage) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err := l.interlock.Open(l.name, 0, p); err != nil {
+		return windows.AsProblem(err, windows.CodeInternal, "narrow the interlock")
+	}
 	return nil
 }
 
@@ -97,10 +108,10 @@ func (k *Keeper) raiseOuterDoor(ctx context.Context, w *window) error {
 	if err := k.note(w.entry(recorder.RadioOn)); err != nil {
 		return err
 	}
-	if err := k.raiseLink(ctx, w, outerRaiseTime, say); err != nil {
+	if err := k.raiseLink(ctx, w, outerRaiseTime, addressing(), say); err != nil {
 		return err
 	}
-	hub, err := resolve(ctx, w.plan.hub, w.network.DNS)
+	hub, err := k.findHub(ctx, w)
 	if err != nil {
 		return err
 	}
@@ -119,12 +130,12 @@ func (k *Keeper) raiseOuterDoor(ctx context.Context, w *window) error {
 
 // raiseInnerDoor raises the LAN.
 func (k *Keeper) raiseInnerDoor(ctx context.Context, w *window) error {
-	return k.raiseLink(ctx, w, innerRaiseTime, k.sayer(w))
+	return k.raiseLink(ctx, w, innerRaiseTime, toTargets(w.plan.allow), k.sayer(w))
 }
 
 // raiseLink raises one door's link behind the interlock: its chains hang, and frames may pass on it
 // and on no other, before it is up.
-func (k *Keeper) raiseLink(ctx context.Context, w *window, raising time.Duration, say func(string)) error {
+func (k *Keeper) raiseLink(ctx context.Context, w *window, raising time.Duration, may passage.Passage, say func(string)) error {
 	door := w.request.Door
 	link := k.link(door)
 	name, err := find(ctx, door, link)
@@ -140,7 +151,7 @@ func (k *Keeper) raiseLink(ctx context.Context, w *window, raising time.Duration
 	if err := ctx.Err(); err != nil { // cancelled: no need to open what is lowered next
 		return err
 	}
-	if err := k.lease.open(name, raising+w.plan.limit+budgetSlack); err != nil {
+	if err := k.lease.open(name, raising+w.plan.limit+budgetSlack, may); err != nil {
 		return windows.AsProblem(err, windows.CodeInternal, "open the interlock for "+name)
 	}
 	e := w.entry(recorder.InterlockOpen)

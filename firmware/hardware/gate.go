@@ -6,6 +6,7 @@ import (
 
 	"airlock/netd"
 	"airlock/netd/interlock"
+	"airlock/netd/passage"
 )
 
 // Gate is the kernel's interlock, loaded at the first call that succeeds in it. A kernel that does not take
@@ -49,12 +50,12 @@ func (g *Gate) Attach(name string) error {
 }
 
 // Open implements netd.Interlock.
-func (g *Gate) Open(name string, budget time.Duration) error {
+func (g *Gate) Open(name string, budget time.Duration, p passage.Passage) error {
 	i, err := g.get()
 	if err != nil {
 		return err
 	}
-	return i.Open(name, budget)
+	return i.Open(name, budget, p)
 }
 
 // Renew implements netd.Interlock.

@@ -13,6 +13,7 @@ import (
 	"airlock/drivers/modem"
 	"airlock/firmware/config"
 	"airlock/netd"
+	"airlock/netd/passage"
 	"airlock/netd/windows"
 )
 
@@ -126,7 +127,7 @@ func TestGateIsLoadedWhenTheKernelTakesIt(t *testing.T) {
 		return kernel, nil
 	}}
 	for name, err := range map[string]error{
-		"Shut": g.Shut(), "Attach": g.Attach("wan0"), "Open": g.Open("wan0", time.Second), "Renew": g.Renew("wan0"),
+		"Shut": g.Shut(), "Attach": g.Attach("wan0"), "Open": g.Open("wan0", time.Second, passage.Passage{}), "Renew": g.Renew("wan0"),
 	} {
 		if !errors.Is(err, refused) {
 			t.Errorf("%s() = %v, want %v", name, err, refused)

@@ -3,6 +3,8 @@ package interlock
 import (
 	"github.com/google/nftables"
 	"github.com/google/nftables/expr"
+
+	"airlock/netd/passage"
 )
 
 // Names of tables and sets, as `nft list ruleset` shows them.
@@ -55,6 +57,17 @@ func base(c *nftables.Conn) error {
 			return err
 		}
 	}
+	for _, name := range []string{passIn, passOut} {
+		c.AddChain(&nftables.Chain{Table: doorTable(), Name: name})
+	}
+	for _, s := range allPlaces() {
+		if err := c.AddSet(s.set, nil); err != nil {
+			return err
+		}
+	}
+	if err := let(c, passage.Passage{}); err != nil {
+		return err
+	}
 	lowest, highest := priorityIn, priorityOut
 	first := func(t *nftables.Table, name string, hook nftables.ChainHook, p *nftables.ChainPriority) *nftables.Chain {
 		drop := nftables.ChainPolicyDrop
@@ -86,16 +99,17 @@ func hang(c *nftables.Conn, device string) {
 		hook     nftables.ChainHook
 		priority nftables.ChainPriority
 		key      expr.MetaKey
+		pass     string
 	}{
-		{inPrefix, *nftables.ChainHookIngress, priorityIn, expr.MetaKeyIIFNAME},
-		{outPrefix, *nftables.ChainHookEgress, priorityOut, expr.MetaKeyOIFNAME},
+		{inPrefix, *nftables.ChainHookIngress, priorityIn, expr.MetaKeyIIFNAME, passIn},
+		{outPrefix, *nftables.ChainHookEgress, priorityOut, expr.MetaKeyOIFNAME, passOut},
 	} {
 		policy := nftables.ChainPolicyDrop
 		chain := c.AddChain(&nftables.Chain{
 			Table: doorTable(), Name: d.prefix + device, Type: nftables.ChainTypeFilter,
 			Hooknum: &d.hook, Priority: &d.priority, Policy: &policy, Device: device,
 		})
-		c.AddRule(rule(chain, name(d.key), in(leaseSet), name(d.key), in(budgetSet), &expr.Counter{}, accept()))
+		c.AddRule(rule(chain, name(d.key), in(leaseSet), name(d.key), in(budgetSet), &expr.Counter{}, to(d.pass)))
 		c.AddRule(rule(chain, &expr.Counter{}, drop()))
 	}
 }
@@ -114,5 +128,8 @@ func is(name string) expr.Any {
 func in(set string) expr.Any { return &expr.Lookup{SourceRegister: 1, SetName: set} }
 
 func accept() expr.Any { return &expr.Verdict{Kind: expr.VerdictAccept} }
+
+// to goes on in another chain and does not come back: its end is its caller's policy, which is drop.
+func to(chain string) expr.Any { return &expr.Verdict{Kind: expr.VerdictGoto, Chain: chain} }
 
 func drop() expr.Any { return &expr.Verdict{Kind: expr.VerdictDrop} }

@@ -47,12 +47,12 @@ func present(name string) bool {
 	return err == nil
 }
 
-// deviceOf is the device that a chain was made for.
-func deviceOf(chain string) string {
-	if device, ok := strings.CutPrefix(chain, inPrefix); ok {
-		return device
+// deviceOf is the device that a chain was made for; ok is false for the chains that belong to none.
+func deviceOf(chain string) (device string, ok bool) {
+	if device, ok = strings.CutPrefix(chain, inPrefix); ok {
+		return device, true
 	}
-	return strings.TrimPrefix(chain, outPrefix)
+	return strings.CutPrefix(chain, outPrefix)
 }
 
 // verify reads both chains of a device back: that they hang on it, drop by default, and have their
@@ -85,7 +85,7 @@ func verify(name string, index int) error {
 	return nil
 }
 
-// hung lists the chains of the door table with the devices that they hang on. The library's own
+// hung lists the devices' chains of the door table with the devices that they hang on. The library's own
 // listing leaves the devices out, which are what matters: a chain whose device has vanished is
 // still listed, and filters nothing.
 func hung() (map[string]hook, error) {
@@ -110,7 +110,7 @@ func hung() (map[string]hook, error) {
 		if err != nil {
 			return nil, fmt.Errorf("list the chains: %w", err)
 		}
-		if table == doorName {
+		if _, ok := deviceOf(chain); ok && table == doorName {
 			chains[chain] = h
 		}
 	}

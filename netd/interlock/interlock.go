@@ -5,7 +5,8 @@
 //
 //	table netdev door    set lease  {one interface name, 3 s}    renewed by the keeper
 //	                     set budget {one interface name, 30 min} set once a window, never renewed
-//	                     chains in_NAME and out_NAME on each device: accept what both sets name, else drop
+//	                     chains in_NAME and out_NAME on each device: what both sets name goes on, else drop
+//	                     chains pass_in and pass_out: accept what this window is for (package passage), else drop
 //	table inet doorip    set open   {one interface name, 3 s}; input, output: lo and what open names; forward: nothing
 //	table arp  doorarp   the same for ARP
 //
@@ -14,15 +15,19 @@
 package interlock
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/google/nftables"
 	"github.com/google/nftables/binaryutil"
 	"golang.org/x/sys/unix"
+
+	"airlock/netd/passage"
 )
 
 const (
@@ -86,7 +91,7 @@ func (i *Interlock) Attach(name string) error {
 	}
 	err = i.batch(func(c *nftables.Conn) error {
 		for chain := range old {
-			if of := deviceOf(chain); of == name || !present(of) {
+			if of, _ := deviceOf(chain); of == name || !present(of) {
 				c.DelChain(&nftables.Chain{Name: chain, Table: doorTable()})
 			}
 		}
@@ -99,10 +104,11 @@ func (i *Interlock) Attach(name string) error {
 	return verify(name, dev.Index)
 }
 
-// Open lets frames pass on name and on nothing else, for the Lease. Nothing renews it beyond budget.
-// The chains of the device are verified before.
-func (i *Interlock) Open(name string, budget time.Duration) error {
-	if budget <= 0 || budget > MaxBudget {
+// Open lets pass what p names, on name and on no other device, for the Lease. Nothing renews it beyond budget. The chains
+// of the device are verified before. With a budget of zero the door has to be open already: what may pass is exchanged, in
+// the same moment for all, the lease begins anew, and the budget stays what it is; ErrLapsed when the lease has run out.
+func (i *Interlock) Open(name string, budget time.Duration, p passage.Passage) error {
+	if budget < 0 || budget > MaxBudget {
 		return fmt.Errorf("open the interlock for %s: a budget of %v is not within %v", name, budget, MaxBudget)
 	}
 	i.mu.Lock()
@@ -114,22 +120,68 @@ func (i *Interlock) Open(name string, budget time.Duration) error {
 	if err := verify(name, dev.Index); err != nil {
 		return err
 	}
+	if budget == 0 && !spends(name) {
+		return fmt.Errorf("open the interlock for %s: %w", name, ErrLapsed)
+	}
 	err = i.batch(func(c *nftables.Conn) error {
-		// A plain add meets ENFILE while an expired element awaits its collection, so all are flushed first.
-		for _, s := range sets() {
-			c.FlushSet(s)
-			life := Lease
-			if s.Name == budgetSet {
-				life = budget
-			}
-			if err := c.SetAddElements(s, element(name, life)); err != nil {
-				return err
-			}
+		if err := let(c, p); err != nil {
+			return err
 		}
-		return nil
+		if budget == 0 {
+			return again(c, name)
+		}
+		return begin(c, name, budget)
 	})
+	if budget == 0 && errors.Is(err, unix.ENOENT) {
+		err = ErrLapsed
+	}
 	if err != nil {
 		return fmt.Errorf("open the interlock for %s: %w", name, err)
+	}
+	return nil
+}
+
+// spends says whether a device has some of its budget left; when that cannot be read, it has none.
+func spends(name string) bool {
+	c, err := nftables.New()
+	if err != nil {
+		return false
+	}
+	left, err := c.GetSetElements(set(doorTable(), budgetSet, MaxBudget))
+	return err == nil && slices.ContainsFunc(left, func(e nftables.SetElement) bool {
+		return bytes.Equal(e.Key, nameKey(name)) && e.Expires > 0
+	})
+}
+
+// begin names a device in every set, and no other. A plain add meets ENFILE while an expired element awaits its
+// collection, so all are flushed first.
+func begin(c *nftables.Conn, name string, budget time.Duration) error {
+	for _, s := range sets() {
+		c.FlushSet(s)
+		life := Lease
+		if s.Name == budgetSet {
+			life = budget
+		}
+		if err := c.SetAddElements(s, element(name, life)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// again names the device anew whose lease is running. Deleted and added in one batch: adding alone does not refresh on
+// Linux 6.1, and the deletion of an element that has expired fails the batch.
+func again(c *nftables.Conn, name string) error {
+	for _, s := range sets() {
+		if s.Name == budgetSet {
+			continue
+		}
+		if err := c.SetDeleteElements(s, element(name, 0)); err != nil {
+			return err
+		}
+		if err := c.SetAddElements(s, element(name, Lease)); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -138,22 +190,7 @@ func (i *Interlock) Open(name string, budget time.Duration) error {
 func (i *Interlock) Renew(name string) error {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	err := i.batch(func(c *nftables.Conn) error {
-		for _, s := range sets() {
-			if s.Name == budgetSet {
-				continue
-			}
-			// Deleted and added in one batch: adding alone does not refresh on Linux 6.1, and the deletion
-			// of an element that has expired fails the batch.
-			if err := c.SetDeleteElements(s, element(name, 0)); err != nil {
-				return err
-			}
-			if err := c.SetAddElements(s, element(name, Lease)); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	err := i.batch(func(c *nftables.Conn) error { return again(c, name) })
 	if errors.Is(err, unix.ENOENT) {
 		return fmt.Errorf("renew the lease of %s: %w", name, ErrLapsed)
 	}
@@ -172,7 +209,7 @@ func (i *Interlock) Shut() error {
 		for _, s := range sets() {
 			c.FlushSet(s)
 		}
-		return nil
+		return let(c, passage.Passage{})
 	})
 	if err != nil {
 		return fmt.Errorf("shut the interlock: %w", err)

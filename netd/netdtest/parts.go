@@ -4,9 +4,11 @@ import (
 	"context"
 	"net"
 	"net/netip"
+	"slices"
 	"time"
 
 	"airlock/netd"
+	"airlock/netd/passage"
 	"airlock/netd/tunnel"
 	"airlock/netd/windows"
 )
@@ -103,6 +105,10 @@ func (l link) Up(ctx context.Context, say func(string)) (n netd.Network, err err
 			return refuse("%s has no chains", l.name)
 		case l.w.passes() != l.name:
 			return refuse("%s is raised, and the interlock passes %q", l.name, l.w.passes())
+		case l.name == OuterName && !l.w.lets.Lease:
+			return refuse("%s asks for an address, and the interlock lets none pass: %+v", l.name, l.w.lets)
+		case l.name == InnerName && len(l.w.lets.Connections) == 0:
+			return refuse("%s is raised, and the interlock lets no connection pass: %+v", l.name, l.w.lets)
 		case l.name == OuterName && !l.w.radio:
 			return &windows.Problem{Code: windows.CodeNoNetwork, Detail: "no address came: the data context is not active"}
 		}
@@ -159,22 +165,24 @@ func (g gate) Attach(name string) error {
 	})
 }
 
-// Open lets one interface pass.
-func (g gate) Open(name string, budget time.Duration) error {
+// Open lets one interface pass what p names; without a budget it only exchanges that.
+func (g gate) Open(name string, budget time.Duration, p passage.Passage) error {
 	return g.w.step(context.Background(), "open "+name, func() error {
 		d := g.w.links[name]
 		switch {
 		case d == nil || !d.guarded:
 			return refuse("%s has no chains", name)
-		case budget <= 0 || budget > 30*time.Minute:
+		case budget < 0 || budget > 30*time.Minute:
 			return refuse("a budget of %v", budget)
+		case budget == 0 && g.w.passes() != name:
+			return refuse("the lease of %s has lapsed", name)
 		}
 		for other, d := range g.w.links {
 			if other != name && d.up {
 				return refuse("%s is up", other)
 			}
 		}
-		g.w.pass, g.w.passTill = name, g.w.now().Add(leaseTime)
+		g.w.pass, g.w.passTill, g.w.lets = name, g.w.now().Add(leaseTime), p
 		return nil
 	})
 }
@@ -210,6 +218,8 @@ func (t tube) Up(ctx context.Context, p netd.Peer) error {
 		switch {
 		case d == nil || !d.up || t.w.passes() != OuterName:
 			return refuse("there is no way to the hub")
+		case !slices.Contains(t.w.lets.Datagrams, p.Hub):
+			return refuse("the interlock lets no datagram to %s pass: %+v", p.Hub, t.w.lets)
 		case p.PrivateKey == [32]byte{} || p.HubKey == [32]byte{} || !p.Hub.IsValid() || !p.Address.IsValid():
 			return refuse("an incomplete peer: hub %s, address %s", p.Hub, p.Address)
 		case t.w.UnknownHub:

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"airlock/netd"
+	"airlock/netd/passage"
 	"airlock/netd/windows"
 )
 
@@ -42,8 +43,9 @@ type World struct {
 	radio    bool
 	noModule bool
 	links    map[string]*device
-	pass     string    // the interface that the interlock lets pass
-	passTill time.Time // the lease
+	pass     string          // the interface that the interlock lets pass
+	passTill time.Time       // the lease
+	lets     passage.Passage // what may pass there
 	tunnel   bool
 	in, out  uint64
 	faults   map[string][]error // by step, in order
@@ -119,6 +121,16 @@ func (w *World) known(step string) {
 	if !slices.Contains(Steps(), step) {
 		panic("netdtest: there is no step " + step)
 	}
+}
+
+// Lets is what the interlock lets pass now; nothing once the lease is over.
+func (w *World) Lets() passage.Passage {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.passes() == "" {
+		return passage.Passage{}
+	}
+	return w.lets
 }
 
 // Unplug takes the module away, in whatever state.
