@@ -75,9 +75,11 @@ func counted(t *testing.T, chain string) (accepted, dropped uint64) {
 // pass sends each kind of frame both ways over a cable and says which came through, and how often.
 func pass(t *testing.T, c *cable) map[string]int {
 	t.Helper()
-	far, near, rude := c.far(), open(t, c.index, false), open(t, c.index, true)
+	far, near := c.far(), open(t, c.index, false)
 	through := map[string]int{}
-	for way, from := range map[string]*tap{"out: ": near, "out, bypassing the queue: ": rude} {
+	for way, from := range map[string]interface{ send([]byte) }{
+		"out: ": near, "out, bypassing the queue: ": open(t, c.index, true), "out by a ring: ": ring{t, c.index},
+	} {
 		for _, f := range kinds() {
 			for range each {
 				from.send(f)
@@ -132,8 +134,11 @@ func TestOpenDoorPassesAndTheOtherDoesNot(t *testing.T) {
 	lan.raise()
 	through := pass(t, wan)
 	for kind := range kinds() {
-		for _, way := range []string{"out: ", "out, bypassing the queue: ", "in: "} {
+		for _, way := range []string{"out: ", "out, bypassing the queue: ", "out by a ring: ", "in: "} {
 			meant := kind == "arp" || way != "in: " && (kind == "dhcp" || kind == "icmpv6 rs" || kind == "udp unicast")
+			if way == "out by a ring: " && kind == "icmpv6 rs" {
+				continue // the kernel looks for the header of IPv6 where a ring's frame has none, and drops it or not
+			}
 			if n := through[way+kind]; meant && n < each || !meant && n > 0 {
 				t.Errorf("open, and %s came through %d times of %d, want it: %v", way+kind, n, each, meant)
 			}

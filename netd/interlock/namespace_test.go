@@ -23,6 +23,10 @@ const inside = "AIRLOCK_INTERLOCK_NETNS"
 // TestMain runs the tests again in a fresh network namespace, so that they can load rules and
 // raise links without touching the machine's.
 func TestMain(m *testing.M) {
+	if name := os.Getenv(renewer); name != "" {
+		fmt.Fprintln(os.Stderr, beRenewer(name))
+		os.Exit(1)
+	}
 	if os.Getenv(inside) != "" || os.Getuid() != 0 {
 		os.Exit(m.Run())
 	}
