@@ -3,6 +3,7 @@ module airlock
 go 1.26.0
 
 require (
+	github.com/adhocore/gronx v1.20.4
 	github.com/containers/gvisor-tap-vsock v0.8.9
 	github.com/coreos/go-systemd/v22 v22.7.0
 	github.com/creack/pty v1.1.24
