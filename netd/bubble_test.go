@@ -23,6 +23,8 @@ type bubble struct {
 	t     *testing.T
 	w     *netdtest.World
 	k     *netd.Keeper
+	rules netd.Policy
+	clock netd.Clock
 	stop  context.CancelFunc
 	ended chan error
 }
@@ -46,7 +48,7 @@ func (b *bubble) start(dir string) {
 	b.t.Helper()
 	k, err := netd.New(netd.Config{
 		Modem: b.w.Modem(), Outer: b.w.Outer(), Inner: b.w.Inner(), Interlock: b.w.Interlock(), Tunnel: b.w.Tunnel(),
-		StateDir: dir, Log: slog.New(slog.DiscardHandler),
+		StateDir: dir, Log: slog.New(slog.DiscardHandler), Policy: b.rules, Clock: b.clock,
 	})
 	if err != nil {
 		b.t.Fatal(err)

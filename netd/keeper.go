@@ -19,6 +19,7 @@ type Config struct {
 	Inner     Link
 	Interlock Interlock
 	Tunnel    Tunnel
+	Policy    Policy
 	StateDir  string // made with mode 0700 if it is not there
 	Clock     Clock  // nil: the machine's
 	Log       *slog.Logger
@@ -48,12 +49,15 @@ type Keeper struct {
 	stopRaise context.CancelFunc // of the action under way
 	timeUp    <-chan time.Time   // of the open window
 	doubted   bool               // somebody doubted while a door was in use
+	lastDoor  windows.Door       // whose closing was read back last, of a window; empty: none yet
+	lastShut  time.Duration      // when that was, since boot
 	seen      bool               // the outer link was there when it was last looked for
 	closing   bool               // Run's context has ended
 	readyOnce sync.Once
 
-	mu   sync.Mutex
-	view view // what the others may know; guarded by mu
+	mu        sync.Mutex
+	view      view                         // what the others may know; guarded by mu
+	approvals map[windows.Purpose]approval // guarded by mu
 }
 
 var (
@@ -66,6 +70,7 @@ type notice struct {
 	on     event
 	window uint64           // end: only this one
 	why    *windows.Problem // end: nil at its holder's wish
+	all    *windows.Problem // end: whatever window there is, with this reason, and both doors are read back
 	reply  chan error       // cleared: has room for one
 }
 
@@ -183,6 +188,10 @@ func (k *Keeper) begin(act action) {
 			pause = forcePause
 		}
 	}
+	if gap := k.wait(act); gap > 0 {
+		pause = gap
+		k.sayer(k.window)(fmt.Sprintf("Waiting %v: the other door was shut a moment ago", gap.Round(100*time.Millisecond)))
+	}
 	if act == lowerBoth || act == lowerOuter {
 		_, err := k.cfg.Outer.Find()
 		k.seen = err == nil
@@ -229,10 +238,17 @@ func (k *Keeper) admit(w *window) error {
 	case k.world.state != shut:
 		return &windows.Problem{Code: windows.CodeBusy, Detail: fmt.Sprintf("window %d is in use: %s %s for %s", k.window.id, k.window.request.Door, k.world.state, k.window.request.Asker)}
 	}
+	if p := k.permit(w); p != nil {
+		return p
+	}
 	w.id = k.record.LastWindow() + 1
 	err := k.record.Reserve()
 	if err == nil {
-		err = k.note(w.entry(recorder.WindowAsked))
+		asked := w.entry(recorder.WindowAsked)
+		if w.approved != "" {
+			asked.Text = "approved by " + w.approved
+		}
+		err = k.note(asked)
 	}
 	if err != nil {
 		return windows.AsProblem(err, windows.CodeDiskFull, "what is not recorded does not open")
@@ -247,6 +263,10 @@ func (k *Keeper) admit(w *window) error {
 func (k *Keeper) hear(n notice) {
 	switch n.on {
 	case end:
+		if n.all != nil {
+			k.endAll(n.all)
+			return
+		}
 		if k.window == nil || k.window.id != n.window {
 			return
 		}
@@ -265,6 +285,16 @@ func (k *Keeper) endFor(why *windows.Problem) {
 		k.blame(why)
 	}
 	k.tell(end, 0)
+}
+
+// endAll ends whatever there is and has both doors read back.
+func (k *Keeper) endAll(why *windows.Problem) {
+	if k.window == nil {
+		k.tell(doubt, 0)
+		return
+	}
+	k.doubted = true
+	k.endFor(why)
 }
 
 // blame keeps the first reason why a window did not open or ended early.

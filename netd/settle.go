@@ -74,6 +74,7 @@ func (k *Keeper) settle(w *window) {
 	} else if !w.opened {
 		last.State, last.Text, last.Error = windows.Failed, "the window was given back before its door was open", windows.CodeInternal
 	}
+	k.lastDoor, k.lastShut = w.request.Door, k.cfg.Clock.Boot()
 	if k.note(e) == nil {
 		if err := k.record.Sync(); err != nil {
 			k.cfg.Log.Error("the record cannot be written", "error", err)

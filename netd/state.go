@@ -21,6 +21,7 @@ const (
 	identityFile = "identity.json" // windows.Identity
 	siteFile     = "site.json"     // windows.Site
 	faultFile    = "fault.json"    // a latched fault, which a restart must not clear
+	lockdownFile = "lockdown.json" // windows.Lockdown, which a restart must not lift
 	recordFile   = "record.jsonl"
 )
 
@@ -38,6 +39,7 @@ type store struct {
 	identity *windows.Identity // guarded by mu; nil before enrolment
 	site     *windows.Site     // guarded by mu; nil before it was told
 	fault    *latched          // guarded by mu; nil when none is latched
+	lockdown *windows.Lockdown // guarded by mu; nil when there is none
 }
 
 // openStore reads the state folder, which it makes if it is not there.
@@ -48,6 +50,9 @@ func openStore(dir string) (*store, error) {
 	s := &store{dir: dir}
 	if err := load(s.path(faultFile), &s.fault); err != nil { // a fault that cannot be read is one all the same
 		s.fault = &latched{Why: err.Error()}
+	}
+	if err := load(s.path(lockdownFile), &s.lockdown); err != nil { // and so is a lockdown
+		s.lockdown = &windows.Lockdown{By: "netd", Why: err.Error()}
 	}
 	return s, errors.Join(
 		s.loadKey(),

@@ -147,9 +147,13 @@ func (k *Keeper) Status() windows.Status {
 	if k.cfg.Interfaces != nil {
 		s.Interfaces = append(s.Interfaces, k.cfg.Interfaces()...)
 	}
+	s.Lockdown = k.store.locked()
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	s.Machine, s.Outer, s.Inner = string(k.view.state), k.view.outer, k.view.inner
+	s.Approved = k.approved()
+	s.Machine = string(k.view.state)
+	s.Outer = k.cfg.Policy.describe(k.view.outer, windows.Outer, s.Now)
+	s.Inner = k.cfg.Policy.describe(k.view.inner, windows.Inner, s.Now)
 	s.Tunnel.Up = k.view.state == outerOpen
 	return s
 }

@@ -19,12 +19,13 @@ type window struct {
 	feed    feed
 	dials   dials
 
-	network Network          // set by the raising action, read after it is joined
-	in, out uint64           // bytes at the raising, then of the window; owned by the action under way
-	metered bool             // in and out are the interface's; owned by the action under way
-	counted bool             // in and out are those of the window; owned by the action under way
-	opened  bool             // owned by the keeper's goroutine
-	reason  *windows.Problem // why it did not open, or ended early; owned by the keeper's goroutine
+	network  Network          // set by the raising action, read after it is joined
+	in, out  uint64           // bytes at the raising, then of the window; owned by the action under way
+	metered  bool             // in and out are the interface's; owned by the action under way
+	counted  bool             // in and out are those of the window; owned by the action under way
+	approved string           // who said yes to it; empty: nobody had to; owned by the keeper's goroutine
+	opened   bool             // owned by the keeper's goroutine
+	reason   *windows.Problem // why it did not open, or ended early; owned by the keeper's goroutine
 }
 
 // feed hands the events of a window from the keeper, who never waits, to the asker, who may.

@@ -26,6 +26,7 @@ const Auto = "auto"
 // Node is what the appliance is made of.
 type Node struct {
 	Modem   Modem
+	Windows Windows
 	State   State
 	Sockets Sockets
 }
@@ -54,6 +55,7 @@ type Sockets struct {
 func Default() Node {
 	return Node{
 		Modem:   Modem{Port: Auto, Interface: Auto},
+		Windows: Windows{Outer: DoorWindows{Longest: longest}, Inner: DoorWindows{Longest: longest}},
 		State:   State{Netd: "/data/netd", Deployd: "/data/deployd"},
 		Sockets: Sockets{Netd: windows.SocketPath, Deployd: api.SocketPath, Group: "airlock"},
 	}
@@ -65,7 +67,8 @@ type rawNode struct {
 		Interface string `yaml:"interface"`
 		APN       string `yaml:"apn"`
 	} `yaml:"modem"`
-	State struct {
+	Windows rawWindows `yaml:"windows"`
+	State   struct {
 		Netd    string `yaml:"netd"`
 		Deployd string `yaml:"deployd"`
 	} `yaml:"state"`
@@ -87,6 +90,7 @@ func ParseNode(file string, data []byte) (Node, error) {
 	take(&n.Modem.Port, raw.Modem.Port)
 	take(&n.Modem.Interface, raw.Modem.Interface)
 	take(&n.Modem.APN, raw.Modem.APN)
+	n.Windows = d.windows(raw.Windows)
 	take(&n.State.Netd, raw.State.Netd)
 	take(&n.State.Deployd, raw.State.Deployd)
 	take(&n.Sockets.Netd, raw.Sockets.Netd)

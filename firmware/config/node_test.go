@@ -15,7 +15,7 @@ func TestReferenceFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got != Default() {
+	if !reflect.DeepEqual(got, Default()) {
 		t.Errorf("node.yaml = %+v, want the defaults %+v", got, Default())
 	}
 	text, err := os.ReadFile("node.yaml")
@@ -23,7 +23,7 @@ func TestReferenceFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	var raw rawNode
-	for _, group := range []reflect.Type{reflect.TypeOf(raw), reflect.TypeOf(raw.Modem), reflect.TypeOf(raw.State), reflect.TypeOf(raw.Sockets)} {
+	for _, group := range []reflect.Type{reflect.TypeOf(raw), reflect.TypeOf(raw.Modem), reflect.TypeOf(raw.Windows), reflect.TypeOf(raw.Windows.Outer), reflect.TypeOf(raw.State), reflect.TypeOf(raw.Sockets)} {
 		for _, key := range keysOf(group) {
 			if !strings.Contains(string(text), key+":") {
 				t.Errorf("node.yaml does not show the key %s", key)
@@ -36,7 +36,7 @@ func TestParseNodeKeepsDefaults(t *testing.T) {
 	got, err := ParseNode("node.yaml", []byte("modem:\n  apn: iot.example\n  port: /dev/ttyUSB2\n"))
 	want := Default()
 	want.Modem.APN, want.Modem.Port = "iot.example", "/dev/ttyUSB2"
-	if err != nil || got != want {
+	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("ParseNode() = %+v, %v, want %+v", got, err, want)
 	}
 }
@@ -50,9 +50,14 @@ func TestBadNode(t *testing.T) {
 		{"state:\n  netd: /data\n  deployd: /data\n", `n.yaml:3: state.deployd: is the folder of netd`},
 		{"sockets:\n  netd: run/x\n", `n.yaml:2: sockets.netd: is "run/x"; expected an absolute path`},
 		{"modem: ttyUSB0\n", `n.yaml:1: modem: is text "ttyUSB0"; expected keys and values: port, interface, apn`},
-		{"modems: {}\n", `n.yaml:1: modems: unknown key; expected one of: modem, state, sockets`},
+		{"modems: {}\n", `n.yaml:1: modems: unknown key; expected one of: modem, windows, state, sockets`},
 		{"modem:\n  port: [\n", `n.yaml:2: `},
 		{"\tmodem:\n", `n.yaml:1: `},
+		{"windows:\n  gap: 1h\n", `n.yaml:2: windows.gap: is "1h"; expected a time from 0s to 10m0s`},
+		{"windows:\n  outer:\n    hours: [\"* 25 * * *\"]\n", `n.yaml:3: windows.outer.hours: "* 25 * * *" is no hours`},
+		{"windows:\n  inner:\n    zone: Mars\n    hours: [\"* * * * *\"]\n", `n.yaml:4: windows.inner.hours: there is no time zone "Mars"`},
+		{"windows:\n  inner:\n    approval: [fetch]\n", `n.yaml:3: windows.inner.approval[0]: is "fetch"; expected one of: deploy`},
+		{"windows:\n  outer:\n    longest: 2h\n", `n.yaml:3: windows.outer.longest: is "2h"; expected a time from 1m0s to 25m0s`},
 	} {
 		_, err := ParseNode("n.yaml", []byte(c.text))
 		if err == nil || !strings.HasPrefix(err.Error(), c.want) {

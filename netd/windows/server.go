@@ -33,6 +33,9 @@ type House interface {
 	SetSite(Site) error
 	ClearFault() error
 	Record() io.Reader
+	LockDown(Lockdown) error
+	LiftLockdown(by string) error
+	Approve(Approval) error
 }
 
 // Stream is a connection through a door.
@@ -51,6 +54,9 @@ const (
 
 // Server answers on netd's socket.
 type Server struct {
+	// Person says which users are people, who alone may clear a fault, lift a lockdown and approve windows; nil: all.
+	Person func(uid uint32) bool
+
 	doors Doors
 	house House
 	log   *slog.Logger
@@ -69,14 +75,17 @@ func NewServer(keeper interface {
 	s.mux.HandleFunc("PUT /v1/identity", s.identity)
 	s.mux.HandleFunc("PUT /v1/site", s.site)
 	s.mux.HandleFunc("GET /v1/record", s.record)
-	s.mux.HandleFunc("DELETE /v1/fault", s.fault)
+	s.mux.HandleFunc("DELETE /v1/fault", s.persons(s.fault))
+	s.mux.HandleFunc("PUT /v1/lockdown", s.lockdown)
+	s.mux.HandleFunc("DELETE /v1/lockdown", s.persons(s.lift))
+	s.mux.HandleFunc("PUT /v1/approvals", s.persons(s.approve))
 	return s
 }
 
 // Serve answers on l until ctx ends. The caller ends the keeper first, so that windows that are
 // open still get their last events.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
-	srv := &http.Server{Handler: s, ReadHeaderTimeout: headerTime, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn)}
+	srv := &http.Server{Handler: s, ReadHeaderTimeout: headerTime, ConnContext: withPeer, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn)}
 	ended := make(chan error, 1)
 	go func() { ended <- srv.Serve(l) }()
 	select {
@@ -218,7 +227,7 @@ func httpStatus(code string) int {
 		return http.StatusBadRequest
 	case CodeNotAllowed:
 		return http.StatusForbidden
-	case CodeBusy, CodeFault, CodeNotEnrolled, CodeNoSite:
+	case CodeBusy, CodeFault, CodeNotEnrolled, CodeNoSite, CodeLockdown, CodeNotNow, CodeNeedsApproval:
 		return http.StatusConflict
 	case CodeNoModem, CodeNoSIM, CodeNoNetwork, CodeNoHub, CodeNoLink, CodeUnreachable:
 		return http.StatusBadGateway

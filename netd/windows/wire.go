@@ -16,6 +16,9 @@
 //	PUT    /v1/identity       Identity: who this node is, after enrolment (403 when it is already enrolled to another hub)
 //	PUT    /v1/site           Site: the LAN's address and what an inner window may reach
 //	GET    /v1/record         the recorder's lines, as stored
+//	PUT    /v1/lockdown       Lockdown: shuts both doors at once and keeps them shut, over restarts too
+//	DELETE /v1/lockdown?by=   a person lifts it
+//	PUT    /v1/approvals      Approval: a person's yes to the next window of a purpose
 //	DELETE /v1/fault          an operator's word that the fault's cause is gone; netd then reads both doors back again
 //
 // Errors outside a stream are application/problem+json bodies of type Problem.
@@ -117,22 +120,25 @@ func (p *Problem) Unwrap() error { return p.Cause }
 
 // Codes of problems and of failed windows.
 const (
-	CodeBadRequest  = "bad-request"  // malformed, unknown door or purpose
-	CodeBusy        = "busy"         // another window is open or closing
-	CodeFault       = "fault"        // a fault is latched; an operator must clear it
-	CodeNotEnrolled = "not-enrolled" // no identity yet: enrol first
-	CodeNoSite      = "no-site"      // no LAN address or target list yet
-	CodeNotAllowed  = "not-allowed"  // a dial to a place the policy does not name, or through a closed window
-	CodeNoModem     = "no-modem"     // no AT port or no data interface found
-	CodeNoSIM       = "no-sim"       // SIM missing, locked or broken
-	CodeNoNetwork   = "no-network"   // registration or data context failed
-	CodeNoHub       = "no-hub"       // the hub does not answer the tunnel's handshake
-	CodeNoLink      = "no-link"      // the LAN has no carrier or no such interface
-	CodeTimeUp      = "time-up"      // the window's time ran out
-	CodeInternal    = "internal"     // netd's own failure
-	CodeUnreachable = "unreachable"  // a dial through the open door got no connection
-	CodeBadToken    = "bad-token"    // mistyped, or the hub does not know it (used, revoked)
-	CodeDiskFull    = "disk-full"    // state or record could not be written
+	CodeBadRequest    = "bad-request"    // malformed, unknown door or purpose
+	CodeBusy          = "busy"           // another window is open or closing
+	CodeFault         = "fault"          // a fault is latched; an operator must clear it
+	CodeNotEnrolled   = "not-enrolled"   // no identity yet: enrol first
+	CodeNoSite        = "no-site"        // no LAN address or target list yet
+	CodeNotAllowed    = "not-allowed"    // a dial to a place the policy does not name, or through a closed window
+	CodeNoModem       = "no-modem"       // no AT port or no data interface found
+	CodeNoSIM         = "no-sim"         // SIM missing, locked or broken
+	CodeNoNetwork     = "no-network"     // registration or data context failed
+	CodeNoHub         = "no-hub"         // the hub does not answer the tunnel's handshake
+	CodeNoLink        = "no-link"        // the LAN has no carrier or no such interface
+	CodeTimeUp        = "time-up"        // the window's time ran out
+	CodeInternal      = "internal"       // netd's own failure
+	CodeUnreachable   = "unreachable"    // a dial through the open door got no connection
+	CodeBadToken      = "bad-token"      // mistyped, or the hub does not know it (used, revoked)
+	CodeDiskFull      = "disk-full"      // state or record could not be written
+	CodeLockdown      = "lockdown"       // a person has locked both doors
+	CodeNotNow        = "not-now"        // outside of the hours in which the door may open; Detail says when it may
+	CodeNeedsApproval = "needs-approval" // the site wants a person's yes to such a window
 )
 
 // Identity is who the node is, as the publisher said at enrolment.
@@ -160,6 +166,8 @@ type Status struct {
 	Boot     time.Duration `json:"boot_ns"`
 	Machine  string        `json:"machine"`         // the machine's state
 	Fault    string        `json:"fault,omitempty"` // why it is latched, and what to do
+	Lockdown *Lockdown     `json:"lockdown,omitempty"`
+	Approved []Approval    `json:"approved,omitempty"` // given and not used yet
 	Outer    DoorStatus    `json:"outer"`
 	Inner    DoorStatus    `json:"inner"`
 	Modem    ModemStatus   `json:"modem"`
@@ -176,6 +184,10 @@ type DoorStatus struct {
 	Since   time.Time `json:"since"`
 	Purpose Purpose   `json:"purpose,omitempty"`
 	Asker   string    `json:"asker,omitempty"`
+	Hours   string    `json:"hours,omitempty"` // in which it may open, as configured; empty: at any time
+	Next    time.Time `json:"next,omitzero"`   // when it may open next, where that is not now
+	// Approval lists the purposes to which a person has to say yes.
+	Approval []Purpose `json:"approval,omitempty"`
 }
 
 // TunnelStatus is the node's end of the WireGuard tunnel.

@@ -76,7 +76,9 @@ func doorkeeper(ctx context.Context, file string, log *slog.Logger) error {
 	kept := make(chan struct{}) // closed when both doors are down for good; until then the socket answers
 	keep := func(ctx context.Context) error { defer close(kept); return keeper.Run(ctx) }
 	serve := func(ctx context.Context) error {
-		return windows.NewServer(keeper, log).Serve(run.Until(ctx, kept), listener)
+		server := windows.NewServer(keeper, log)
+		server.Person = run.People("tech")
+		return server.Serve(run.Until(ctx, kept), listener)
 	}
 	watch := func(ctx context.Context) error { return hardware.Watch(ctx, log, keeper.Doubt) }
 	return run.All(ctx, run.Options{Log: log, Notify: notify, Watchdog: watchdog, Status: status(keeper)},
@@ -92,10 +94,16 @@ func newKeeper(node config.Node, modem *hardware.Modem, log *slog.Logger) (keepe
 	inner := hardware.NewInner(outer, func() *windows.Site { return keeper.Site() }, log)
 	keeper, err = netd.New(netd.Config{
 		Modem: modem, Outer: outer, Inner: inner, Interlock: hardware.NewGate(), Tunnel: tunnel.NewNode(log),
-		StateDir: node.State.Netd, Log: log,
+		Policy: policy(node.Windows), StateDir: node.State.Netd, Log: log,
 		Interfaces: func() []windows.Interface { return hardware.Interfaces(outer, inner, log) },
 	})
 	return keeper, err
+}
+
+// policy is what node.yaml says of windows, in netd's words.
+func policy(w config.Windows) netd.Policy {
+	door := func(d config.DoorWindows) netd.DoorPolicy { return netd.DoorPolicy(d) }
+	return netd.Policy{Outer: door(w.Outer), Inner: door(w.Inner), Gap: w.Gap}
 }
 
 // status is the line of `systemctl status`.
