@@ -150,6 +150,6 @@ func (k *Keeper) Status() windows.Status {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	s.Machine, s.Outer, s.Inner = string(k.view.state), k.view.outer, k.view.inner
-	s.Tunnel.Up = k.view.state == outerOpen
+	s.Tunnel.Up = k.view.state == outerOpen && !k.view.window.plan.service
 	return s
 }

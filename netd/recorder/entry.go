@@ -39,11 +39,15 @@ const (
 	InterlockShut Event = "interlock-shut" // nothing passes
 	TunnelUp      Event = "tunnel-up"      // Address: the hub that answered
 	TunnelDown    Event = "tunnel-down"
-	StepFailed    Event = "step-failed" // Text: a lowering step that is going to be tried again
-	FaultLatched  Event = "fault-latched"
-	FaultCleared  Event = "fault-cleared"
-	IdentitySet   Event = "identity-set" // Text: node and hub
-	SiteSet       Event = "site-set"     // Text: address and allowed targets
+	// ModuleAsked is a technician's question to the module, and ModuleEnded what came of it: Window, Door, Purpose,
+	// Asker, Text (without PINs and passwords); Code when it failed. What is not recorded as asked is not asked.
+	ModuleAsked  Event = "module-asked"
+	ModuleEnded  Event = "module-ended"
+	StepFailed   Event = "step-failed" // Text: a lowering step that is going to be tried again
+	FaultLatched Event = "fault-latched"
+	FaultCleared Event = "fault-cleared"
+	IdentitySet  Event = "identity-set" // Text: node and hub
+	SiteSet      Event = "site-set"     // Text: address and allowed targets
 )
 
 // Entry is one line. The recorder sets Seq, Prev and Hash; the keeper sets the clocks.
