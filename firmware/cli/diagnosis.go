@@ -66,9 +66,9 @@ func module(s Snapshot) *Problem {
 	case m.SIM == "missing":
 		return &Problem{"sim", "no SIM in the modem", "switch the node off, insert the SIM, switch it on"}
 	case m.SIM == "pin":
-		return &Problem{"sim", "the SIM asks for a PIN", "switch the PIN off in a phone, or order a SIM without"}
+		return &Problem{"sim", "the SIM asks for a PIN", "type: modem pin; to have it done with, switch the PIN off in a phone"}
 	case m.SIM == "puk":
-		return &Problem{"sim", "the SIM is locked and asks for its PUK", "unlock it in a phone with the PUK of the carrier's letter"}
+		return &Problem{"sim", "the SIM is locked and asks for its PUK", "with the PUK of the carrier's letter, on the console: modem puk"}
 	case m.Problem != "":
 		return &Problem{"modem", m.Problem, "look at `status` and at the antenna; then: fetch"}
 	}
@@ -120,6 +120,8 @@ func nextStep(s Snapshot) string {
 			return "site import FILE"
 		case "fault":
 			return "fault clear"
+		case "sim":
+			return map[string]string{"pin": "modem pin", "puk": "modem puk"}[s.Netd.Modem.SIM]
 		case "deployment":
 			return "report"
 		}
