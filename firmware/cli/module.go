@@ -107,18 +107,18 @@ func fewTries(m windows.ModemStatus) string {
 func triesWords(m windows.ModemStatus) string {
 	switch {
 	case m.PUKTries != nil && (m.SIM == "puk" || m.PINTries != nil && *m.PINTries == 0):
-		return fmt.Sprintf("%s of the PUK left", counted(*m.PUKTries))
+		return counted(*m.PUKTries, "PUK")
 	case m.PINTries != nil:
-		return fmt.Sprintf("%s of the PIN left", counted(*m.PINTries))
+		return counted(*m.PINTries, "PIN")
 	}
 	return ""
 }
 
-func counted(tries int) string {
+func counted(tries int, of string) string {
 	if tries == 1 {
-		return "1 try"
+		return "1 " + of + " try left"
 	}
-	return fmt.Sprintf("%d tries", tries)
+	return fmt.Sprintf("%d %s tries left", tries, of)
 }
 
 // shortened is an ICCID without its middle: enough to tell cards apart, and no number that others can use.
