@@ -29,7 +29,7 @@ func (c *command) modem() *cobra.Command {
 	parse.Flags().StringVar(&profile, "profile", "3gpp-generic", "`name` by modem profiles")
 	parse.Flags().StringVar(&sent, "command", "", "`command` sent, or prefix of a line that came alone")
 	profiles := &cobra.Command{
-		Use: "profiles", Short: "List the families of modules that are known, and what of them is unverified",
+		Use: "profiles", Short: "List the known families of modules, and what is unverified",
 		Example: examples("modem profiles", "modem profiles --json"), Args: none,
 		RunE: func(*cobra.Command, []string) error { return c.listProfiles() },
 	}

@@ -154,7 +154,7 @@ func digits(s string, least, most int) bool {
 func (c *command) modemAT() *cobra.Command {
 	var yes bool
 	cmd := &cobra.Command{
-		Use: "at COMMAND", Short: "Send one AT command as typed; it is recorded, and needs the word at",
+		Use: "at COMMAND", Short: "Send one AT command as typed; recorded, and wants the word at",
 		Example: examples("modem at AT+CSQ", "modem at 'AT+QENG=\"servingcell\"' --yes    # without being asked"), Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error { return c.sendRaw(cmd.Context(), args, yes) },
 	}

@@ -103,7 +103,7 @@ func (d doors) Window(ctx context.Context, r windows.Request, emit func(windows.
 	}
 	s.asked <- struct{}{} // joined, for good
 	d.mu.Lock()
-	d.service, d.modem.Radio = nil, "off"
+	d.service, d.modem.Radio, d.modem.Registered = nil, "off", false
 	d.mu.Unlock()
 	entry.Event = recorder.WindowClosed
 	d.write(entry)
