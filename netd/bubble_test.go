@@ -89,10 +89,10 @@ func (b *bubble) ask(r windows.Request) *asked {
 		a.err = b.k.Window(ctx, r, func(e windows.Event) {
 			a.mu.Lock()
 			defer a.mu.Unlock()
-			a.last = e
-			if e.State == windows.Open {
+			if e.State == windows.Open && a.last.State != windows.Open { // later ones tell how a question goes on
 				a.opened <- e
 			}
+			a.last = e
 		})
 	}()
 	return a
@@ -312,9 +312,9 @@ func TestRaiseIsJoinedBeforeTheLower(t *testing.T) {
 }
 
 func TestStopInEveryState(t *testing.T) {
-	for _, r := range []windows.Request{fetch, deploy} {
+	for _, r := range []windows.Request{fetch, deploy, service} {
 		for _, step := range []string{"", "wwan0 up", "lan0 up", "wwan0 down", "lan0 down"} {
-			t.Run(fmt.Sprintf("%s at %q", r.Door, step), func(t *testing.T) {
+			t.Run(fmt.Sprintf("%s at %q", r.Purpose, step), func(t *testing.T) {
 				inBubble(t, netdtest.NewWorld(), func(t *testing.T, b *bubble) {
 					if strings.HasSuffix(step, " up") {
 						time.AfterFunc(5*time.Second, b.w.Hang(step))
@@ -359,10 +359,11 @@ func TestAnythingInAnyOrder(t *testing.T) {
 			inBubble(t, netdtest.NewWorld(), func(t *testing.T, b *bubble) {
 				random := rand.New(rand.NewPCG(seed, 7))
 				var all []*asked
+				var questions sync.WaitGroup
 				for range 60 {
-					switch n := random.IntN(12); {
+					switch n := random.IntN(14); {
 					case n < 3:
-						all = append(all, b.ask([]windows.Request{fetch, deploy}[random.IntN(2)]))
+						all = append(all, b.ask([]windows.Request{fetch, deploy, service}[random.IntN(3)]))
 					case n < 6 && len(all) > 0:
 						all[random.IntN(len(all))].give()
 					case n < 8:
@@ -375,6 +376,10 @@ func TestAnythingInAnyOrder(t *testing.T) {
 						_ = b.k.ClearFault()
 					case n == 10:
 						b.k.Doubt()
+					case n > 11 && len(all) > 0:
+						q := windows.ModuleRequest{Do: []windows.ModuleVerb{windows.Inspect, windows.Measure}[random.IntN(2)]}
+						id := uint64(random.IntN(len(all)) + 1)
+						questions.Go(func() { _, _ = b.k.Ask(t.Context(), id, q) }) // whatever comes of it
 					}
 					time.Sleep(time.Duration(random.IntN(1500)) * time.Millisecond)
 				}
@@ -385,6 +390,7 @@ func TestAnythingInAnyOrder(t *testing.T) {
 				for _, a := range all {
 					<-a.ended
 				}
+				questions.Wait()
 				if s := b.k.Status().Machine; s != "shut" && s != "fault" {
 					t.Errorf("comes to rest in %s\n%s", s, b.w)
 				}

@@ -89,6 +89,43 @@ func TestFullDiskOpensNoDoor(t *testing.T) {
 	}
 }
 
+// What cannot be recorded is not asked: the room that a window was given is used up, and the module hears no more.
+func TestFullDiskAsksNoModule(t *testing.T) {
+	dir, fill, _ := smallDisk(t)
+	w := netdtest.NewWorld()
+	n := netdtest.Start(t, w, filepath.Join(dir, "netd"))
+	ctx := t.Context()
+	win, err := n.Client.Open(ctx, service, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fill()
+	q := windows.ModuleRequest{Do: windows.RawCommand, Command: "AT" + strings.Repeat("X", 398)}
+	for range 1000 {
+		if _, err = win.Ask(ctx, q); err != nil {
+			break
+		}
+	}
+	wantCode(t, "the question that is one too many", err, windows.CodeDiskFull)
+	if _, err := win.Close(ctx); err != nil {
+		t.Error(err)
+	}
+	put, recorded := 0, 0
+	for _, line := range w.Log() {
+		if line == "attend" {
+			put++
+		}
+	}
+	for _, e := range events(t, n) {
+		if e.Event == recorder.ModuleAsked {
+			recorded++
+		}
+	}
+	if put != recorded || put < 100 {
+		t.Errorf("%d questions were put, %d are recorded; want as many, and the reserved room used", put, recorded)
+	}
+}
+
 // Whatever the state folder holds, netd starts with it or says which file to look at.
 func TestDamagedStateIsNamed(t *testing.T) {
 	for file, content := range map[string]string{

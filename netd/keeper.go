@@ -190,7 +190,7 @@ func (k *Keeper) begin(act action) {
 	}
 	if gap := k.wait(act); gap > 0 {
 		pause = gap
-		k.sayer(k.window)(fmt.Sprintf("Waiting %v: the other door was shut a moment ago", gap.Round(100*time.Millisecond)))
+		k.sayer(k.window, windows.Raising)(fmt.Sprintf("Waiting %v: the other door was shut a moment ago", gap.Round(100*time.Millisecond)))
 	}
 	if act == lowerBoth || act == lowerOuter {
 		_, err := k.cfg.Outer.Find()

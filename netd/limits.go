@@ -7,6 +7,9 @@ const (
 	// MaxWindow is the longest that a door is open; a request for more, or for nothing, gets this. With
 	// outerRaiseTime it stays below the interlock's budget, which no renewal prolongs.
 	MaxWindow = 25 * time.Minute
+	// MaxService is the longest that a window for service lasts: two scans of the air, of which a module may take
+	// 315 s for one, and the time in which a person reads and types.
+	MaxService = 15 * time.Minute
 
 	leaseRenewal = time.Second // of an interlock lease of 3 s, so that two renewals may be late
 

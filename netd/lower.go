@@ -12,6 +12,7 @@ import (
 // lowerOuterDoor shuts the outer door and reads it back. Every step is done, whatever became of the
 // one before; w is nil when no window is there, as at the start.
 func (k *Keeper) lowerOuterDoor(ctx context.Context, w *window) error {
+	w.hush()
 	failures := []error{
 		k.drain(w),
 		k.stopTunnel(w),

@@ -16,6 +16,7 @@ type plan struct {
 	hub       string        // host:port, outer windows only
 	peer      Peer          // but for Hub, which is resolved inside the window
 	publisher string        // host:port inside the tunnel; the only place of an outer window
+	service   bool          // nothing is raised and nothing may be dialled: the module is asked
 	allow     []netip.AddrPort
 	// opened is what the Open event tells besides.
 	opened windows.Event
@@ -26,21 +27,25 @@ func makePlan(r windows.Request, s *store) (plan, error) {
 	refuse := func(code, format string, args ...any) (plan, error) {
 		return plan{}, &windows.Problem{Code: code, Detail: fmt.Sprintf(format, args...)}
 	}
-	p := plan{limit: MaxWindow}
+	p := plan{limit: MaxWindow, service: r.Purpose == windows.Service}
+	if p.service {
+		p.limit = MaxService
+	}
 	if r.MaxSeconds < 0 {
 		return refuse(windows.CodeBadRequest, "max_seconds is %d: ask for a positive time, or for 0 to get the limit", r.MaxSeconds)
 	}
-	if asked := time.Duration(r.MaxSeconds) * time.Second; r.MaxSeconds > 0 && r.MaxSeconds < int(MaxWindow/time.Second) {
+	if asked := time.Duration(r.MaxSeconds) * time.Second; r.MaxSeconds > 0 && r.MaxSeconds < int(p.limit/time.Second) {
 		p.limit = asked
 	}
 	door := map[windows.Purpose]windows.Door{
 		windows.Enrol: windows.Outer, windows.Fetch: windows.Outer, windows.Report: windows.Outer, windows.Deploy: windows.Inner,
+		windows.Service: windows.Outer,
 	}[r.Purpose]
 	switch {
 	case r.Door != windows.Outer && r.Door != windows.Inner:
 		return refuse(windows.CodeBadRequest, "there is no door %q: ask for %q or %q", r.Door, windows.Outer, windows.Inner)
 	case door == "":
-		return refuse(windows.CodeBadRequest, "there is no purpose %q: ask for enrol, fetch, report or deploy", r.Purpose)
+		return refuse(windows.CodeBadRequest, "there is no purpose %q: ask for enrol, fetch, report, deploy or service", r.Purpose)
 	case door != r.Door:
 		return refuse(windows.CodeBadRequest, "the purpose %q belongs to the %s door, not the %s one", r.Purpose, door, r.Door)
 	case r.Asker == "":
@@ -55,6 +60,7 @@ func makePlan(r windows.Request, s *store) (plan, error) {
 		err = p.enrol(r.Token, s.key)
 	case windows.Deploy:
 		err = p.deploy(site)
+	case windows.Service: // needs no identity: a technician asks the module before the node is enrolled
 	default:
 		err = p.publish(identity, s.key)
 	}
@@ -123,7 +129,10 @@ func (p *plan) allows(address string) error {
 		return nil
 	}
 	places := p.publisher
-	if places == "" {
+	switch {
+	case p.service:
+		places = "one for service reaches none"
+	case places == "":
 		places = fmt.Sprint(p.allow)
 	}
 	return &windows.Problem{Code: windows.CodeNotAllowed, Detail: fmt.Sprintf(

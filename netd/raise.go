@@ -99,9 +99,13 @@ func (k *Keeper) act(ctx context.Context, act action, w *window, pause time.Dura
 	return fmt.Errorf("there is no action %q", act)
 }
 
-// raiseOuterDoor goes from a silent module to a hub that has answered.
+// raiseOuterDoor goes from a silent module to a hub that has answered. For service nothing is raised: the
+// questions may switch the radio on, so the door counts as open, while the interlock passes no frame.
 func (k *Keeper) raiseOuterDoor(ctx context.Context, w *window) error {
-	say := k.sayer(w)
+	if w.plan.service {
+		return ctx.Err()
+	}
+	say := k.sayer(w, windows.Raising)
 	if err := k.cfg.Modem.Up(ctx, say); err != nil {
 		return windows.AsProblem(err, windows.CodeNoModem, "bring the modem up")
 	}
@@ -130,7 +134,7 @@ func (k *Keeper) raiseOuterDoor(ctx context.Context, w *window) error {
 
 // raiseInnerDoor raises the LAN.
 func (k *Keeper) raiseInnerDoor(ctx context.Context, w *window) error {
-	return k.raiseLink(ctx, w, innerRaiseTime, toTargets(w.plan.allow), k.sayer(w))
+	return k.raiseLink(ctx, w, innerRaiseTime, toTargets(w.plan.allow), k.sayer(w, windows.Raising))
 }
 
 // raiseLink raises one door's link behind the interlock: its chains hang, and frames may pass on it
@@ -218,6 +222,6 @@ func silentHub(p windows.Purpose, hub string, err error) error {
 }
 
 // sayer tells the asker what is happening.
-func (k *Keeper) sayer(w *window) func(string) {
-	return func(text string) { w.feed.push(k.event(w, windows.Raising, text), false) }
+func (k *Keeper) sayer(w *window, s windows.State) func(string) {
+	return func(text string) { w.feed.push(k.event(w, s, text), false) }
 }

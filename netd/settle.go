@@ -53,7 +53,11 @@ func (k *Keeper) opened(w *window) {
 		return
 	}
 	k.timeUp = time.After(w.plan.limit)
-	e := k.event(w, windows.Open, fmt.Sprintf("The %s door is open for %v at most", w.request.Door, w.plan.limit))
+	text := fmt.Sprintf("The %s door is open for %v at most", w.request.Door, w.plan.limit)
+	if w.plan.service {
+		text = fmt.Sprintf("The module may be asked for %v at most; the outer door counts as open", w.plan.limit)
+	}
+	e := k.event(w, windows.Open, text)
 	e.NodeKey, e.RootDigest, e.PublisherAddress = w.plan.opened.NodeKey, w.plan.opened.RootDigest, w.plan.opened.PublisherAddress
 	e.Hub, e.HubKey = w.plan.opened.Hub, w.plan.opened.HubKey
 	w.feed.push(e, false)

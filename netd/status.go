@@ -154,6 +154,6 @@ func (k *Keeper) Status() windows.Status {
 	s.Machine = string(k.view.state)
 	s.Outer = k.cfg.Policy.describe(k.view.outer, windows.Outer, s.Now)
 	s.Inner = k.cfg.Policy.describe(k.view.inner, windows.Inner, s.Now)
-	s.Tunnel.Up = k.view.state == outerOpen
+	s.Tunnel.Up = k.view.state == outerOpen && !k.view.window.plan.service
 	return s
 }

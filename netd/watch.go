@@ -15,6 +15,9 @@ func (k *Keeper) watch() {
 			k.endFor(windows.AsProblem(err, windows.CodeInternal, "the interlock fell shut"))
 			return
 		}
+		if k.window.plan.service {
+			return // no link was raised, and a module that is asked may leave the bus and come back
+		}
 		if door := k.window.request.Door; k.world.state == outerOpen || k.world.state == innerOpen {
 			if name, err := k.link(door).Find(); err != nil || name != k.lease.holder() {
 				k.endFor(gone(door, err))

@@ -18,6 +18,8 @@ type window struct {
 	expire  context.CancelFunc
 	feed    feed
 	dials   dials
+	turn    chan struct{} // has one while the module is asked, and for good from hush on
+	hushed  sync.Once
 
 	network  Network          // set by the raising action, read after it is joined
 	in, out  uint64           // bytes at the raising, then of the window; owned by the action under way
@@ -67,7 +69,10 @@ func (k *Keeper) Window(ctx context.Context, r windows.Request, emit func(window
 		return err
 	}
 	r.Token = "" // a secret, and no part of the record
-	w := &window{request: r, plan: p, feed: feed{wake: make(chan struct{}, 1)}}
+	if _, err := k.attendant(); p.service && err != nil {
+		return err
+	}
+	w := &window{request: r, plan: p, feed: feed{wake: make(chan struct{}, 1)}, turn: make(chan struct{}, 1)}
 	w.life, w.expire = context.WithCancel(context.Background())
 	defer w.expire()
 	a := ask{window: w, reply: make(chan error, 1)}

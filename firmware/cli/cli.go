@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -24,6 +25,20 @@ type Doorkeeper interface {
 	Record(ctx context.Context) (io.ReadCloser, error)
 	SetSite(ctx context.Context, s windows.Site) error
 	ClearFault(ctx context.Context) error
+	Attendance
+	Site
+}
+
+// Site is what the people of a site decide.
+type Site interface {
+	LockDown(ctx context.Context, l windows.Lockdown) error
+	LiftLockdown(ctx context.Context, by string) error
+	Approve(ctx context.Context, a windows.Approval) error
+}
+
+// Attendance is the way to the module: a window for service. Its progress comes from another goroutine.
+type Attendance interface {
+	Open(ctx context.Context, r windows.Request, progress func(windows.Event)) (*windows.Window, error)
 }
 
 // Courier is what the commands ask of deployd: its state, its site, and jobs.
@@ -54,6 +69,8 @@ type Asker interface {
 	Line(ctx context.Context, question string) (string, error)
 	// More reads one line that may have been pasted together with what came before.
 	More(ctx context.Context, question string) (string, error)
+	// Secret asks for one line that does not show while it is typed.
+	Secret(ctx context.Context, question string) (string, error)
 	// Text reads lines up to one with a single dot, or to the end of the input.
 	Text(ctx context.Context, question string) ([]byte, error)
 }
@@ -98,7 +115,11 @@ type command struct {
 	courier Courier
 	told    bool // the error has been printed as JSON already
 	now     func() time.Time
+	line    sync.Mutex // held while something is printed: the progress of a window comes beside the answer
 }
+
+// onConsole says whether a technician typed the command on the field console.
+func (c *command) onConsole() bool { return c.Console == nil }
 
 // Execute runs one command line, without the program's name, and returns its exit code and what
 // went wrong. With --json the error has also been printed to Stdout; to tell the person is the caller's part.
@@ -152,7 +173,7 @@ func (c *command) root() *cobra.Command {
 	root.SetUsageTemplate(helpTemplate)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
 	root.AddCommand(c.status(), c.enrol(), c.fetch(), c.deploy(), c.report(), c.update(), c.watch(), c.cancel(),
-		c.site(), c.modem(), c.record(), c.fault(), c.key(), c.version())
+		c.site(), c.modem(), c.record(), c.fault(), c.lockdown(), c.approve(), c.key(), c.version())
 	if c.Console != nil {
 		root.AddCommand(c.console())
 	}

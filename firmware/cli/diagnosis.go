@@ -20,7 +20,7 @@ type Problem struct {
 // the first that fails; nil when none does. A door that is shut and a radio that is off are no
 // problems: a node is meant to be dark most of the time.
 func FirstProblem(s Snapshot) *Problem {
-	for _, check := range []func(Snapshot) *Problem{daemons, fault, module, membership, site, lastDeployment} {
+	for _, check := range []func(Snapshot) *Problem{daemons, fault, lockedDown, module, membership, site, lastDeployment} {
 		if p := check(s); p != nil {
 			return p
 		}
@@ -54,6 +54,15 @@ func fault(s Snapshot) *Problem {
 	return &Problem{"fault", "a fault keeps both doors shut: " + s.Netd.Fault, "remove the cause, then: fault clear"}
 }
 
+func lockedDown(s Snapshot) *Problem {
+	l := s.Netd.Lockdown
+	if l == nil {
+		return nil
+	}
+	return &Problem{"lockdown", fmt.Sprintf("both doors are locked down by %s since %s: %s", l.By, moment(l.At), orElse(l.Why, "no reason given")),
+		"when that is meant to end: lockdown lift"}
+}
+
 func module(s Snapshot) *Problem {
 	m := s.Netd.Modem
 	switch {
@@ -66,9 +75,9 @@ func module(s Snapshot) *Problem {
 	case m.SIM == "missing":
 		return &Problem{"sim", "no SIM in the modem", "switch the node off, insert the SIM, switch it on"}
 	case m.SIM == "pin":
-		return &Problem{"sim", "the SIM asks for a PIN", "switch the PIN off in a phone, or order a SIM without"}
+		return &Problem{"sim", "the SIM asks for a PIN", "type: modem pin; to have it done with, switch the PIN off in a phone"}
 	case m.SIM == "puk":
-		return &Problem{"sim", "the SIM is locked and asks for its PUK", "unlock it in a phone with the PUK of the carrier's letter"}
+		return &Problem{"sim", "the SIM is locked and asks for its PUK", "with the PUK of the carrier's letter, on the console: modem puk"}
 	case m.Problem != "":
 		return &Problem{"modem", m.Problem, "look at `status` and at the antenna; then: fetch"}
 	}
@@ -120,6 +129,10 @@ func nextStep(s Snapshot) string {
 			return "site import FILE"
 		case "fault":
 			return "fault clear"
+		case "lockdown":
+			return "lockdown lift"
+		case "sim":
+			return map[string]string{"pin": "modem pin", "puk": "modem puk"}[s.Netd.Modem.SIM]
 		case "deployment":
 			return "report"
 		}

@@ -109,11 +109,16 @@ func (c *command) confirmDeploy(ctx context.Context, yes bool) error {
 	if s, err := c.courier.Status(ctx); err == nil {
 		c.say("deploys %s to %s\n", orElse(s.Fetched, "what is fetched"), targetNames(s.Site))
 	}
-	answer, err := c.Ask.Line(ctx, "type the word deploy to go on: ")
+	return c.confirm(ctx, "deploy")
+}
+
+// confirm wants a word typed before something that cannot be taken back.
+func (c *command) confirm(ctx context.Context, word string) error {
+	answer, err := c.Ask.Line(ctx, "type the word "+word+" to go on: ")
 	if err != nil {
 		return err
 	}
-	if strings.TrimSpace(answer) != "deploy" {
+	if strings.TrimSpace(answer) != word {
 		return &api.Error{Code: api.CodeCancelled, Text: "not confirmed; nothing was done"}
 	}
 	return nil

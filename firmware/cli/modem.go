@@ -16,7 +16,7 @@ import (
 // maxReply is more than any module answers to one command: the longest list of networks has some kilobytes.
 const maxReply = 64 << 10
 
-// modem holds what is about modules in general. These commands ask no daemon, so that they work on any machine.
+// modem holds what is about the module. parse and profiles ask no daemon, so that they work on any machine.
 func (c *command) modem() *cobra.Command {
 	var profile, sent string
 	parse := &cobra.Command{
@@ -29,13 +29,15 @@ func (c *command) modem() *cobra.Command {
 	parse.Flags().StringVar(&profile, "profile", "3gpp-generic", "`name` by modem profiles")
 	parse.Flags().StringVar(&sent, "command", "", "`command` sent, or prefix of a line that came alone")
 	profiles := &cobra.Command{
-		Use: "profiles", Short: "List the families of modules that are known, and what of them is unverified",
+		Use: "profiles", Short: "List the known families of modules, and what is unverified",
 		Example: examples("modem profiles", "modem profiles --json"), Args: none,
 		RunE: func(*cobra.Command, []string) error { return c.listProfiles() },
 	}
-	group := c.group("modem", "What is known of cellular modules", examples("modem profiles", `modem parse --command 'AT+CSQ' < reply`), parse, profiles)
-	group.PersistentPreRunE = func(*cobra.Command, []string) error { return nil }
-	return group
+	for _, alone := range []*cobra.Command{parse, profiles} {
+		alone.PersistentPreRunE = func(*cobra.Command, []string) error { return nil }
+	}
+	return c.group("modem", "The cellular module: its state, signal, SIM and operators", examples("modem status", "modem signal", "modem scan", "modem pin"),
+		c.modemStatus(), c.modemSignal(), c.modemScan(), c.modemSelect(), c.modemPIN(), c.modemPUK(), c.modemSlot(), c.modemAT(), parse, profiles)
 }
 
 // parseReply prints what the session would read.

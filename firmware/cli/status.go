@@ -103,10 +103,10 @@ func (p *sheet) netd(s windows.Status, all bool) {
 	p.row("site", "%s", siteWords(s.Site))
 	p.row("doors", "outer %s", doorWords(s.Outer, s.Now))
 	p.row("", "inner %s", doorWords(s.Inner, s.Now))
-	p.row("modem", "%s", modemWords(s.Modem))
-	if s.Modem.Present {
-		p.row("signal", "%s", signalWords(s.Modem))
+	for _, a := range s.Approved {
+		p.row("approved", "the next window to %s, by %s until %s", a.Purpose, a.By, moment(a.Until))
 	}
+	p.module(s.Modem, all)
 	p.row("tunnel", "%s", tunnelWords(s.Tunnel))
 	if !all {
 		return
@@ -167,37 +167,16 @@ func doorWords(d windows.DoorStatus, now time.Time) string {
 	if d.Purpose != "" {
 		words += fmt.Sprintf(", to %s, asked for by %s", d.Purpose, orElse(d.Asker, "nobody"))
 	}
+	if d.Hours != "" {
+		words += "; hours " + d.Hours
+	}
+	if !d.Next.IsZero() {
+		words += ", next at " + moment(d.Next)
+	}
+	if len(d.Approval) > 0 {
+		words += fmt.Sprintf("; needs a person's yes to %v", d.Approval)
+	}
 	return words
-}
-
-func modemWords(m windows.ModemStatus) string {
-	if !m.Present {
-		return "none found"
-	}
-	return fmt.Sprintf("%s, SIM %s, radio %s", orElse(m.Model, "unknown model"), orElse(m.SIM, "unknown"), orElse(m.Radio, "unknown"))
-}
-
-func signalWords(m windows.ModemStatus) string {
-	operator := strings.TrimSpace(m.Operator + " " + m.Access)
-	if m.SignalDBm == nil {
-		return orElse(operator, "no operator") + ", signal not measured"
-	}
-	return fmt.Sprintf("%s, %s (%d dBm)", orElse(operator, "no operator"), strength(*m.SignalDBm), *m.SignalDBm)
-}
-
-// strength puts an RSSI into a word. The steps are those that installers of LTE routers go by.
-func strength(dBm int) string {
-	switch {
-	case dBm >= -65:
-		return "excellent"
-	case dBm >= -75:
-		return "good"
-	case dBm >= -85:
-		return "fair"
-	case dBm >= -95:
-		return "poor"
-	}
-	return "hardly any"
 }
 
 func tunnelWords(t windows.TunnelStatus) string {

@@ -48,6 +48,37 @@ func (t *Terminal) Line(ctx context.Context, question string) (string, error) {
 	return t.More(ctx, question)
 }
 
+// Secret asks for one line with the terminal's echo off.
+func (t *Terminal) Secret(ctx context.Context, question string) (string, error) {
+	conn, err := t.tty.SyscallConn()
+	if err != nil {
+		return "", fmt.Errorf("ask on the terminal: %w", err)
+	}
+	var before *unix.Termios
+	set := func(change func(*unix.Termios)) error {
+		var done error
+		err := conn.Control(func(fd uintptr) {
+			if before == nil {
+				before, done = unix.IoctlGetTermios(int(fd), unix.TCGETS)
+			}
+			if done == nil {
+				now := *before
+				change(&now)
+				done = unix.IoctlSetTermios(int(fd), unix.TCSETS, &now)
+			}
+		})
+		return errors.Join(err, done)
+	}
+	if err := set(func(mode *unix.Termios) { mode.Lflag &^= unix.ECHO }); err != nil {
+		return "", fmt.Errorf("switch the terminal's echo off: %w", err)
+	}
+	defer func() {
+		_ = set(func(*unix.Termios) {})    // a terminal that is gone shows nothing
+		_, _ = io.WriteString(t.tty, "\n") // Enter was not shown either
+	}()
+	return t.Line(ctx, question)
+}
+
 // More reads one line.
 func (t *Terminal) More(ctx context.Context, question string) (string, error) {
 	stop := context.AfterFunc(ctx, func() { _ = t.tty.SetReadDeadline(time.Unix(1, 0)) })

@@ -33,6 +33,8 @@ func cut(s string, width int) string {
 
 // print writes data, which is what the command was asked for, to stdout.
 func (c *command) print(format string, args ...any) error {
+	c.line.Lock()
+	defer c.line.Unlock()
 	_, err := fmt.Fprintf(c.Stdout, format, args...)
 	return err
 }
@@ -40,6 +42,8 @@ func (c *command) print(format string, args ...any) error {
 // say writes a message to a person to stderr; with --json there is nobody to read it.
 func (c *command) say(format string, args ...any) {
 	if !c.json {
+		c.line.Lock()
+		defer c.line.Unlock()
 		fmt.Fprintf(c.Stderr, format, args...)
 	}
 }
@@ -71,6 +75,8 @@ func (c *command) printJSON(v any) error {
 	if err := enc.Encode(v); err != nil {
 		return fmt.Errorf("encode answer: %w", err)
 	}
+	c.line.Lock()
+	defer c.line.Unlock()
 	_, err := c.Stdout.Write(asciiJSON(b.Bytes()))
 	return err
 }

@@ -26,6 +26,14 @@ func (a *asker) Line(ctx context.Context, question string) (string, error) {
 	return a.More(ctx, question)
 }
 
+// Secret asks for one line that is not echoed.
+func (a *asker) Secret(ctx context.Context, question string) (string, error) {
+	echo := a.c.editor.echo
+	a.c.editor.echo = false
+	defer func() { a.c.editor.echo = echo }()
+	return a.Line(ctx, question)
+}
+
 // More reads one more line of a paste.
 func (a *asker) More(ctx context.Context, question string) (string, error) {
 	a.asked = true

@@ -27,18 +27,29 @@ func menu() []item {
 		{"7", "record show", "record"},
 		{"8", "key", "node key"},
 		{"9", "help", "help"},
+		{"10", "modem status", "modem"},
+		{"11", "modem signal", "modem: signal now"},
+		{"12", "modem scan", "modem: operators"},
+		{"13", "modem pin", "modem: SIM PIN"},
+		{"14", "modem at", "modem: AT command"},
 		{"0", "logout", "log out"},
 	}
 }
 
-// menuText sets the menu in two columns, read downwards.
+// columns of the menu: with three the banner above it still fits on a screen of 24 lines.
+const columns = 3
+
+// menuText sets the menu in columns, read downwards.
 func menuText() string {
 	items := menu()
-	half := (len(items) + 1) / 2
+	rows := (len(items) + columns - 1) / columns
 	var b strings.Builder
-	for i := range half {
-		left, right := items[i], items[i+half]
-		fmt.Fprintf(&b, "  %s  %-34s %s  %s\n", left.number, left.text, right.number, right.text)
+	for i := range rows {
+		line := ""
+		for at := i; at < len(items); at += rows {
+			line += fmt.Sprintf(" %2s  %-22s", items[at].number, items[at].text)
+		}
+		b.WriteString(strings.TrimRight(line, " ") + "\n")
 	}
 	return b.String()
 }

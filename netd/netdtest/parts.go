@@ -16,7 +16,13 @@ import (
 // modem is a module that does as it is told, and starts with its radio on.
 type modem struct{ w *World }
 
-var _ netd.Modem = modem{}
+var (
+	_ netd.Modem     = modem{}
+	_ netd.Attendant = modem{}
+)
+
+// mute is a module whose driver takes no questions: the embedded interface has none.
+type mute struct{ netd.Modem }
 
 // Up switches the radio on and the data context too.
 func (m modem) Up(ctx context.Context, say func(string)) error {
@@ -48,6 +54,37 @@ func (m modem) Mend(ctx context.Context, say func(string)) error {
 		}
 		return nil
 	})
+}
+
+// Attend answers a question, with the radio on where it has to be.
+func (m modem) Attend(ctx context.Context, r windows.ModuleRequest, say func(string)) (windows.ModuleAnswer, error) {
+	say("Asking the module")
+	m.w.ask(true)
+	defer m.w.ask(false)
+	err := m.w.step(ctx, "attend", func() error {
+		if m.w.noModule {
+			return &windows.Problem{Code: windows.CodeNoModem, Detail: "no modem was found: plug it in"}
+		}
+		m.w.radio = m.w.radio || r.Do == windows.Measure || r.Do == windows.ScanAir || r.Do == windows.Select
+		return nil
+	})
+	if err != nil {
+		return windows.ModuleAnswer{}, err
+	}
+	if m.w.Attend != nil {
+		return m.w.Attend(ctx, r, say)
+	}
+	return windows.ModuleAnswer{Status: m.Status()}, nil
+}
+
+// ask notes that a question begins or has ended.
+func (w *World) ask(begins bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if begins && w.asked {
+		w.breaches = append(w.breaches, "two questions to the module at once")
+	}
+	w.asked = begins
 }
 
 // Status is as last read back.

@@ -38,6 +38,11 @@ type World struct {
 	// LAN is the node's own address on the inner link; zero: 127.0.0.2/8, so that targets may listen
 	// on 127.0.0.1.
 	LAN netip.Prefix
+	// Mute is a driver that takes no questions.
+	Mute bool
+	// Attend answers a question to the module, after its radio is on where the question needs that; nil: Status and
+	// nothing more. It may say lines, and has to end when its context does.
+	Attend func(ctx context.Context, r windows.ModuleRequest, say func(string)) (windows.ModuleAnswer, error)
 
 	mu       sync.Mutex
 	radio    bool
@@ -47,6 +52,7 @@ type World struct {
 	passTill time.Time       // the lease
 	lets     passage.Passage // what may pass there
 	tunnel   bool
+	asked    bool // a question to the module is under way
 	in, out  uint64
 	faults   map[string][]error // by step, in order
 	hangs    map[string]chan struct{}
@@ -70,8 +76,13 @@ func NewWorld() *World {
 	}
 }
 
-// Modem is the module.
-func (w *World) Modem() netd.Modem { return modem{w} }
+// Modem is the module; it takes questions unless it is Mute.
+func (w *World) Modem() netd.Modem {
+	if w.Mute {
+		return mute{modem{w}}
+	}
+	return modem{w}
+}
 
 // Outer is the module's link.
 func (w *World) Outer() netd.Link { return link{w, OuterName} }
@@ -90,7 +101,7 @@ func Steps() []string {
 	return []string{
 		"modem up", "find wwan0", "attach wwan0", "open wwan0", "wwan0 up", "tunnel up", "dial", "renew wwan0",
 		"tunnel down", "shut", "wwan0 down", "modem down",
-		"find lan0", "attach lan0", "open lan0", "lan0 up", "renew lan0", "lan0 down",
+		"attend", "find lan0", "attach lan0", "open lan0", "lan0 up", "renew lan0", "lan0 down",
 	}
 }
 
@@ -251,6 +262,8 @@ func (w *World) judge(after string) {
 	outer, inner := w.links[OuterName], w.links[InnerName]
 	breach := ""
 	switch {
+	case w.asked && after != "attend":
+		breach = "somebody else acts while the module is asked"
 	case w.pass == "": // before the first lowering somebody may have raised anything
 	case inner != nil && inner.up && outer != nil && outer.up:
 		breach = "both links are up"

@@ -20,33 +20,41 @@ type Event string
 
 // The events.
 const (
-	Started        Event = "started"        // netd came up; both doors are lowered next
-	Stopped        Event = "stopped"        // netd went down in order
-	Repaired       Event = "repaired"       // the file's last line was torn (Text and Lost hold it)
-	Broken         Event = "broken"         // the chain was found broken when the file was opened; Text names the line
-	Gap            Event = "gap"            // events could not be written; Text says how many and why
-	WindowAsked    Event = "window-asked"   // Window, Door, Purpose, Asker
-	WindowOpened   Event = "window-opened"  // Window, Door
-	WindowClosed   Event = "window-closed"  // Window, Door; In and Out of the door; Code when it was ended early
-	WindowFailed   Event = "window-failed"  // as WindowClosed, for a window that never opened
-	Dialled        Event = "dialled"        // Window, Address; In and Out when it ended; Text when it failed
-	Refused        Event = "refused"        // Window, Address: a dial that the policy does not name
-	RadioOn        Event = "radio-on"       // the module's data context is active
-	RadioOff       Event = "radio-off"      // read back from the module, or there is no module
-	LinkUp         Event = "link-up"        // Door, Address
-	LinkDown       Event = "link-down"      // Door; read back
-	InterlockOpen  Event = "interlock-open" // Door, Address: the interface that frames may pass
-	InterlockShut  Event = "interlock-shut" // nothing passes
-	TunnelUp       Event = "tunnel-up"      // Address: the hub that answered
-	TunnelDown     Event = "tunnel-down"
-	StepFailed     Event = "step-failed" // Text: a lowering step that is going to be tried again
-	FaultLatched   Event = "fault-latched"
-	FaultCleared   Event = "fault-cleared"
+	Started       Event = "started"        // netd came up; both doors are lowered next
+	Stopped       Event = "stopped"        // netd went down in order
+	Repaired      Event = "repaired"       // the file's last line was torn (Text and Lost hold it)
+	Broken        Event = "broken"         // the chain was found broken when the file was opened; Text names the line
+	Gap           Event = "gap"            // events could not be written; Text says how many and why
+	WindowAsked   Event = "window-asked"   // Window, Door, Purpose, Asker
+	WindowOpened  Event = "window-opened"  // Window, Door
+	WindowClosed  Event = "window-closed"  // Window, Door; In and Out of the door; Code when it was ended early
+	WindowFailed  Event = "window-failed"  // as WindowClosed, for a window that never opened
+	Dialled       Event = "dialled"        // Window, Address; In and Out when it ended; Text when it failed
+	Refused       Event = "refused"        // Window, Address: a dial that the policy does not name
+	RadioOn       Event = "radio-on"       // the module's data context is active
+	RadioOff      Event = "radio-off"      // read back from the module, or there is no module
+	LinkUp        Event = "link-up"        // Door, Address
+	LinkDown      Event = "link-down"      // Door; read back
+	InterlockOpen Event = "interlock-open" // Door, Address: the interface that frames may pass
+	InterlockShut Event = "interlock-shut" // nothing passes
+	TunnelUp      Event = "tunnel-up"      // Address: the hub that answered
+	TunnelDown    Event = "tunnel-down"
+	// ModuleAsked is a technician's question to the module, and ModuleEnded what came of it: Window, Door, Purpose,
+	// Asker, Text (without PINs and passwords); Code when it failed. What is not recorded as asked is not asked.
+	ModuleAsked  Event = "module-asked"
+	ModuleEnded  Event = "module-ended"
+	StepFailed   Event = "step-failed" // Text: a lowering step that is going to be tried again
+	FaultLatched Event = "fault-latched"
+	FaultCleared Event = "fault-cleared"
+	IdentitySet  Event = "identity-set" // Text: node and hub
+	SiteSet      Event = "site-set"     // Text: address and allowed targets
+)
+
+// Events of what the site's operator decides.
+const (
 	LockedDown     Event = "locked-down"     // Asker, Text: why
 	LockdownLifted Event = "lockdown-lifted" // Asker
 	Approved       Event = "approved"        // Door, Purpose, Asker: a person's yes to the next such window
-	IdentitySet    Event = "identity-set"    // Text: node and hub
-	SiteSet        Event = "site-set"        // Text: address and allowed targets
 )
 
 // Entry is one line. The recorder sets Seq, Prev and Hash; the keeper sets the clocks.

@@ -22,6 +22,9 @@ type Doors interface {
 	Window(ctx context.Context, r Request, emit func(Event)) error
 	// GiveBack ends a window; its last events come out of Window.
 	GiveBack(id uint64) error
+	// Ask puts a technician's question to the module, in a window for service. The end of ctx, or of the window,
+	// breaks it off; Ask still waits until the module is left alone.
+	Ask(ctx context.Context, id uint64, r ModuleRequest) (ModuleAnswer, error)
 	// Dial connects to host:port through the door of an open window, if its policy names the place.
 	Dial(ctx context.Context, id uint64, address string) (Stream, error)
 }
@@ -71,6 +74,7 @@ func NewServer(keeper interface {
 	s := &Server{doors: keeper, house: keeper, log: log, mux: http.NewServeMux()}
 	s.mux.HandleFunc("POST /v1/windows", s.window)
 	s.mux.HandleFunc("DELETE /v1/windows/{id}", s.giveBack)
+	s.mux.HandleFunc("POST /v1/windows/{id}/module", s.module)
 	s.mux.HandleFunc("GET /v1/status", s.status)
 	s.mux.HandleFunc("PUT /v1/identity", s.identity)
 	s.mux.HandleFunc("PUT /v1/site", s.site)
@@ -135,17 +139,40 @@ func (s *Server) window(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) giveBack(w http.ResponseWriter, r *http.Request) {
+	if id, ok := s.number(w, r); ok {
+		s.answer(w, s.doors.GiveBack(id))
+	}
+}
+
+func (s *Server) module(w http.ResponseWriter, r *http.Request) {
+	id, ok := s.number(w, r)
+	var req ModuleRequest
+	if !ok || !s.body(w, r, &req) {
+		return
+	}
+	a, err := s.doors.Ask(r.Context(), id, req)
+	if err != nil {
+		s.refuse(w, err)
+		return
+	}
+	s.give(w, a)
+}
+
+// number is the window's that the path names.
+func (s *Server) number(w http.ResponseWriter, r *http.Request) (id uint64, ok bool) {
 	id, err := strconv.ParseUint(r.PathValue("id"), 10, 64)
 	if err != nil {
 		s.refuse(w, &Problem{Code: CodeBadRequest, Detail: fmt.Sprintf("%q is no window's number", r.PathValue("id"))})
-		return
 	}
-	s.answer(w, s.doors.GiveBack(id))
+	return id, err == nil
 }
 
-func (s *Server) status(w http.ResponseWriter, _ *http.Request) {
+func (s *Server) status(w http.ResponseWriter, _ *http.Request) { s.give(w, s.house.Status()) }
+
+// give writes what was asked for.
+func (s *Server) give(w http.ResponseWriter, v any) {
 	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(s.house.Status()) // an asker who is gone needs no answer
+	_ = json.NewEncoder(w).Encode(v) // an asker who is gone needs no answer
 }
 
 func (s *Server) identity(w http.ResponseWriter, r *http.Request) {

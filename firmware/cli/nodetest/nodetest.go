@@ -1,13 +1,12 @@
 // Package nodetest is an edge node without doors, for tests of those who ask it: both daemons'
-// sockets in a folder, deployd's served by its real server, and behind them a model that refuses
-// what the daemons refuse. Tests of the CLI and of the console use it.
+// sockets in a folder, served by their real servers, and behind them a model that refuses what the
+// daemons refuse. Tests of the CLI and of the console use it.
 package nodetest
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -38,12 +37,17 @@ type Node struct {
 	assigned string // release that the publisher wants; fetch takes it
 	unwell   bool   // deployments fail their health check
 	hold     chan struct{}
+	card     card    // the SIM
+	answer   []error // of the next questions to the module, in order; nil lets one pass
 
 	identity *windows.Identity
+	locked   *windows.Lockdown
+	approved []windows.Approval
 	lan      *windows.Site
 	status   api.Status
 	window   uint64
 	serial   int64
+	service  *service // the window for service that is open; nil: none
 }
 
 // Start serves a node until the test ends: with a modem, never enrolled, without a site.
@@ -62,7 +66,7 @@ func Start(t testing.TB, dir string) *Node {
 	n.write(recorder.Entry{Event: recorder.Started})
 	ctx, cancel := context.WithCancel(context.Background())
 	deployd := &api.Server{Jobs: n.jobs, Context: func() context.Context { return ctx }, Status: n.courierStatus, SetSite: n.setTargets, Work: n.work}
-	stopNetd, stopDeployd := serve(t, n.Netd, n.doorkeeper()), serve(t, n.Deployd, deployd.Handler())
+	stopNetd, stopDeployd := serve(t, n.Netd, windows.NewServer(doors{n}, slog.New(slog.DiscardHandler))), serve(t, n.Deployd, deployd.Handler())
 	t.Cleanup(func() {
 		cancel()
 		n.jobs.Wait()
@@ -125,7 +129,8 @@ func (n *Node) Modem(m windows.ModemStatus) {
 	n.modem = m
 }
 
-// Hold makes every job wait after its first line until release is called or the job is cancelled.
+// Hold makes every job, and every question to the module, wait after its first line until release is called or it is
+// cancelled.
 func (n *Node) Hold() (release func()) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -143,47 +148,6 @@ func (n *Node) Hold() (release func()) {
 func (n *Node) Running() (release, phase string) {
 	s := n.courierStatus()
 	return s.Running, s.Phase
-}
-
-// doorkeeper answers on netd's socket as its contract says.
-func (n *Node) doorkeeper() http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, _ *http.Request) { _ = json.NewEncoder(w).Encode(n.doors()) })
-	mux.HandleFunc("GET /v1/record", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.Copy(w, n.record.Reader()) })
-	mux.HandleFunc("DELETE /v1/fault", func(w http.ResponseWriter, _ *http.Request) {
-		n.Fault("")
-		w.WriteHeader(http.StatusNoContent)
-	})
-	mux.HandleFunc("PUT /v1/site", func(w http.ResponseWriter, r *http.Request) {
-		var s windows.Site
-		dec := json.NewDecoder(r.Body)
-		dec.DisallowUnknownFields()
-		if err := dec.Decode(&s); err != nil || s.Address == "" || len(s.Allow) == 0 {
-			w.WriteHeader(http.StatusBadRequest)
-			_ = json.NewEncoder(w).Encode(windows.Problem{Code: windows.CodeBadRequest, Detail: "the site is malformed"})
-			return
-		}
-		n.mu.Lock()
-		n.lan = &s
-		n.mu.Unlock()
-		n.write(recorder.Entry{Event: recorder.SiteSet, Text: s.Address})
-		w.WriteHeader(http.StatusNoContent)
-	})
-	return mux
-}
-
-func (n *Node) doors() windows.Status {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	s := windows.Status{
-		Now: time.Now(), Machine: "dark", Fault: n.fault, Modem: n.modem, Identity: n.identity, Site: n.lan,
-		Outer: windows.DoorStatus{State: "shut", Since: time.Now().Add(-90 * time.Second)},
-		Inner: windows.DoorStatus{State: "shut", Since: time.Now().Add(-90 * time.Second)},
-		Interfaces: []windows.Interface{
-			{Name: "wan0", Path: "pci-0000:00:04.0-usb-0:2:1.0", Role: "outer"}, {Name: "eth0", Path: "pci-0000:00:03.0", Role: "inner"}},
-	}
-	s.Tunnel.PublicKey = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
-	return s
 }
 
 func (n *Node) courierStatus() api.Status {

@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -19,7 +20,8 @@ func TestMain(m *testing.M) {
 type nodeKey struct{}
 
 // TestScripts runs the program against the sockets of a model node, one node a script. Beside
-// airlock, a script has: assign RELEASE [unwell], fault TEXT, and exits CODE COMMAND... for an exact exit code.
+// airlock, a script has: assign RELEASE [unwell], fault TEXT, lock PIN PUK TRIES for the SIM, and exits CODE COMMAND...
+// for an exact exit code.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
@@ -49,6 +51,11 @@ func TestScripts(t *testing.T) {
 			"fault": func(ts *testscript.TestScript, _ bool, args []string) {
 				ts.Value(nodeKey{}).(*nodetest.Node).Fault(strings.Join(args, " "))
 			},
+			"lock": func(ts *testscript.TestScript, _ bool, args []string) {
+				tries, err := strconv.Atoi(args[2])
+				ts.Check(err)
+				ts.Value(nodeKey{}).(*nodetest.Node).Lock(args[0], args[1], tries)
+			},
 			"exits": exits,
 		},
 	})
@@ -71,7 +78,7 @@ func exits(ts *testscript.TestScript, _ bool, args []string) {
 func TestHelpFitsTheConsole(t *testing.T) {
 	connect := func(string) (cli.Doorkeeper, cli.Courier, error) { return nil, nil, nil }
 	texts := 0
-	for _, cmd := range append(cli.Commands(), cli.Command{Line: ""}, cli.Command{Line: "site"}, cli.Command{Line: "record"}) {
+	for _, cmd := range append(cli.Commands(), cli.Command{Line: ""}, cli.Command{Line: "site"}, cli.Command{Line: "record"}, cli.Command{Line: "modem"}) {
 		var out strings.Builder
 		code, err := cli.Execute(t.Context(), cli.Env{Stdout: &out, Stderr: &out, Connect: connect, HasConfig: true},
 			append(strings.Fields(cmd.Line), "--help"))
