@@ -37,6 +37,7 @@ func (k *Keeper) Ask(ctx context.Context, id uint64, r windows.ModuleRequest) (w
 	default:
 		return windows.ModuleAnswer{}, &windows.Problem{Code: windows.CodeBusy, Detail: "the module is asked something already: wait for its answer, or end the window"}
 	}
+	asker := ctx
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	unhook := context.AfterFunc(w.life, stop)
@@ -46,15 +47,21 @@ func (k *Keeper) Ask(ctx context.Context, id uint64, r windows.ModuleRequest) (w
 	}
 	return k.recorded(w, r, func() (windows.ModuleAnswer, error) {
 		answer, err := a.Attend(ctx, r, k.sayer(w, windows.Open))
-		if err != nil && w.life.Err() != nil {
-			return answer, errWindowOver // what the module said to being broken off helps nobody
+		switch { // what the module says to being broken off helps nobody
+		case err != nil && w.life.Err() != nil:
+			err = errWindowOver
+		case err != nil && asker.Err() != nil:
+			err = errGivenUp
 		}
 		return answer, err
 	})
 }
 
-// errWindowOver answers a question that the end of its window broke off.
-var errWindowOver = &windows.Problem{Code: windows.CodeNotAllowed, Detail: "the window ended before the module had answered"}
+// Answers to questions that were broken off.
+var (
+	errWindowOver = &windows.Problem{Code: windows.CodeNotAllowed, Detail: "the window ended before the module had answered"}
+	errGivenUp    = &windows.Problem{Code: windows.CodeNotAllowed, Detail: "its asker broke the question off"}
+)
 
 // recorded puts the question into the record, asks, and puts into it what came of it.
 func (k *Keeper) recorded(w *window, r windows.ModuleRequest, ask func() (windows.ModuleAnswer, error)) (windows.ModuleAnswer, error) {
