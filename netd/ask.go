@@ -26,7 +26,7 @@ func (k *Keeper) Ask(ctx context.Context, id uint64, r windows.ModuleRequest) (w
 	}
 	a, err := k.attendant()
 	if err == nil {
-		err = checkQuestion(r)
+		err = k.judge(w, r)
 	}
 	if err != nil {
 		return windows.ModuleAnswer{}, err
@@ -62,6 +62,20 @@ var (
 	errWindowOver = &windows.Problem{Code: windows.CodeNotAllowed, Detail: "the window ended before the module had answered"}
 	errGivenUp    = &windows.Problem{Code: windows.CodeNotAllowed, Detail: "its asker broke the question off"}
 )
+
+// judge refuses a question that may not be put, and records what would have gone around the guard of the SIM.
+func (k *Keeper) judge(w *window, r windows.ModuleRequest) error {
+	err := checkQuestion(r)
+	if err == nil || windows.AsProblem(err, "", "").Code != windows.CodeNotAllowed {
+		return err
+	}
+	e := w.entry(recorder.Refused)
+	e.Text = questionWords(r)
+	if failed := k.note(e); failed != nil {
+		return failed
+	}
+	return err
+}
 
 // recorded puts the question into the record, asks, and puts into it what came of it.
 func (k *Keeper) recorded(w *window, r windows.ModuleRequest, ask func() (windows.ModuleAnswer, error)) (windows.ModuleAnswer, error) {
