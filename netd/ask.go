@@ -26,7 +26,7 @@ func (k *Keeper) Ask(ctx context.Context, id uint64, r windows.ModuleRequest) (w
 	}
 	a, err := k.attendant()
 	if err == nil {
-		err = checkQuestion(r)
+		err = k.judge(w, r)
 	}
 	if err != nil {
 		return windows.ModuleAnswer{}, err
@@ -37,6 +37,7 @@ func (k *Keeper) Ask(ctx context.Context, id uint64, r windows.ModuleRequest) (w
 	default:
 		return windows.ModuleAnswer{}, &windows.Problem{Code: windows.CodeBusy, Detail: "the module is asked something already: wait for its answer, or end the window"}
 	}
+	asker := ctx
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	unhook := context.AfterFunc(w.life, stop)
@@ -46,15 +47,35 @@ func (k *Keeper) Ask(ctx context.Context, id uint64, r windows.ModuleRequest) (w
 	}
 	return k.recorded(w, r, func() (windows.ModuleAnswer, error) {
 		answer, err := a.Attend(ctx, r, k.sayer(w, windows.Open))
-		if err != nil && w.life.Err() != nil {
-			return answer, errWindowOver // what the module said to being broken off helps nobody
+		switch { // what the module says to being broken off helps nobody
+		case err != nil && w.life.Err() != nil:
+			err = errWindowOver
+		case err != nil && asker.Err() != nil:
+			err = errGivenUp
 		}
 		return answer, err
 	})
 }
 
-// errWindowOver answers a question that the end of its window broke off.
-var errWindowOver = &windows.Problem{Code: windows.CodeNotAllowed, Detail: "the window ended before the module had answered"}
+// Answers to questions that were broken off.
+var (
+	errWindowOver = &windows.Problem{Code: windows.CodeNotAllowed, Detail: "the window ended before the module had answered"}
+	errGivenUp    = &windows.Problem{Code: windows.CodeNotAllowed, Detail: "its asker broke the question off"}
+)
+
+// judge refuses a question that may not be put, and records what would have gone around the guard of the SIM.
+func (k *Keeper) judge(w *window, r windows.ModuleRequest) error {
+	err := checkQuestion(r)
+	if err == nil || windows.AsProblem(err, "", "").Code != windows.CodeNotAllowed {
+		return err
+	}
+	e := w.entry(recorder.Refused)
+	e.Text = questionWords(r)
+	if failed := k.note(e); failed != nil {
+		return failed
+	}
+	return err
+}
 
 // recorded puts the question into the record, asks, and puts into it what came of it.
 func (k *Keeper) recorded(w *window, r windows.ModuleRequest, ask func() (windows.ModuleAnswer, error)) (windows.ModuleAnswer, error) {

@@ -122,6 +122,18 @@ func TestQuestionsThatAreNotPut(t *testing.T) {
 	if slices.Contains(w.Log(), "attend") {
 		t.Error("the module was asked one of them")
 	}
+	refused := 0
+	for _, e := range events(t, n) {
+		if e.Event == recorder.Refused {
+			refused++
+			if strings.Contains(e.Text, "1234") || !strings.HasPrefix(e.Text, "at ") {
+				t.Errorf("recorded as refused: %q", e.Text)
+			}
+		}
+	}
+	if refused != 9 {
+		t.Errorf("%d refused questions are recorded, want 9", refused)
+	}
 	if _, err := win.Ask(ctx, raw("AT+CLCK=\"SC\",2")); err != nil {
 		t.Errorf("a look at the lock: %v", err)
 	}

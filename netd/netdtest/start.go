@@ -41,6 +41,10 @@ func Start(t testing.TB, w *World, stateDir string) *Node {
 		t.Fatal(err)
 	}
 	n := &Node{Keeper: k, Socket: filepath.Join(folder, "netd.sock")}
+	server := windows.NewServer(k, slog.New(slog.DiscardHandler))
+	for uid, purposes := range w.Barred {
+		server.Bar(uid, purposes...)
+	}
 	n.Client = windows.NewClient(n.Socket)
 	l, err := net.Listen("unix", n.Socket)
 	if err != nil {
@@ -51,7 +55,7 @@ func Start(t testing.TB, w *World, stateDir string) *Node {
 	var running sync.WaitGroup
 	kept := make(chan error, 1)
 	running.Go(func() { kept <- k.Run(keep) })
-	running.Go(func() { _ = windows.NewServer(k, slog.New(slog.DiscardHandler)).Serve(serve, l) })
+	running.Go(func() { _ = server.Serve(serve, l) })
 	n.stop = sync.OnceFunc(func() {
 		stopKeeper() // first, so that windows get their last events
 		if err := <-kept; err != nil {

@@ -38,6 +38,8 @@ type World struct {
 	// LAN is the node's own address on the inner link; zero: 127.0.0.2/8, so that targets may listen
 	// on 127.0.0.1.
 	LAN netip.Prefix
+	// Barred are purposes that users of the socket may not ask for, by uid.
+	Barred map[uint32][]windows.Purpose
 	// Mute is a driver that takes no questions.
 	Mute bool
 	// Attend answers a question to the module, after its radio is on where the question needs that; nil: Status and

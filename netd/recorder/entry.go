@@ -30,7 +30,7 @@ const (
 	WindowClosed  Event = "window-closed"  // Window, Door; In and Out of the door; Code when it was ended early
 	WindowFailed  Event = "window-failed"  // as WindowClosed, for a window that never opened
 	Dialled       Event = "dialled"        // Window, Address; In and Out when it ended; Text when it failed
-	Refused       Event = "refused"        // Window, Address: a dial that the policy does not name
+	Refused       Event = "refused"        // Window, and Address: a dial that the policy does not name; or Text: a question that is not put
 	RadioOn       Event = "radio-on"       // the module's data context is active
 	RadioOff      Event = "radio-off"      // read back from the module, or there is no module
 	LinkUp        Event = "link-up"        // Door, Address

@@ -57,13 +57,12 @@ const (
 
 // Server answers on netd's socket.
 type Server struct {
-	// Person says which users are people, who alone may clear a fault, lift a lockdown and approve windows; nil: all.
-	Person func(uid uint32) bool
-
 	doors Doors
 	house House
 	log   *slog.Logger
 	mux   *http.ServeMux
+	// barred are purposes by the name of the peer who may not have them; written by Bar before Serve, read after it.
+	barred map[string][]Purpose
 }
 
 // NewServer makes a server that asks keeper for everything; it is an http.Handler.
@@ -71,7 +70,7 @@ func NewServer(keeper interface {
 	Doors
 	House
 }, log *slog.Logger) *Server {
-	s := &Server{doors: keeper, house: keeper, log: log, mux: http.NewServeMux()}
+	s := &Server{doors: keeper, house: keeper, log: log, mux: http.NewServeMux(), barred: map[string][]Purpose{}}
 	s.mux.HandleFunc("POST /v1/windows", s.window)
 	s.mux.HandleFunc("DELETE /v1/windows/{id}", s.giveBack)
 	s.mux.HandleFunc("POST /v1/windows/{id}/module", s.module)
@@ -89,9 +88,9 @@ func NewServer(keeper interface {
 // Serve answers on l until ctx ends. The caller ends the keeper first, so that windows that are
 // open still get their last events.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
-	srv := &http.Server{Handler: s, ReadHeaderTimeout: headerTime, ConnContext: withPeer, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn)}
+	srv := &http.Server{Handler: s, ReadHeaderTimeout: headerTime, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn)}
 	ended := make(chan error, 1)
-	go func() { ended <- srv.Serve(l) }()
+	go func() { ended <- srv.Serve(peers{l}) }()
 	select {
 	case err := <-ended:
 		return fmt.Errorf("serve %s: %w", l.Addr(), err)
@@ -119,6 +118,10 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (s *Server) window(w http.ResponseWriter, r *http.Request) {
 	var req Request
 	if !s.body(w, r, &req) {
+		return
+	}
+	if err := s.admits(r, req.Purpose); err != nil {
+		s.refuse(w, err)
 		return
 	}
 	lines, flush := json.NewEncoder(w), http.NewResponseController(w)
@@ -150,7 +153,11 @@ func (s *Server) module(w http.ResponseWriter, r *http.Request) {
 	if !ok || !s.body(w, r, &req) {
 		return
 	}
-	a, err := s.doors.Ask(r.Context(), id, req)
+	var a ModuleAnswer
+	err := s.admits(r, Service)
+	if err == nil {
+		a, err = s.doors.Ask(r.Context(), id, req)
+	}
 	if err != nil {
 		s.refuse(w, err)
 		return

@@ -7,7 +7,9 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -58,6 +60,9 @@ func TestBadRequestsAreNamed(t *testing.T) {
 		{"no such window", put("DELETE", "/v1/windows/9", ""), 400, windows.CodeBadRequest},
 		{"no window named", "CONNECT 10.0.0.1:22 HTTP/1.1\r\nHost: 10.0.0.1:22\r\nConnection: close\r\n\r\n", 400, windows.CodeBadRequest},
 		{"no window open", "CONNECT 10.0.0.1:22 HTTP/1.1\r\nHost: 10.0.0.1:22\r\nAirlock-Window: 1\r\nConnection: close\r\n\r\n", 403, windows.CodeNotAllowed},
+		{"no number to ask", put("POST", "/v1/windows/x/module", `{"do":"status"}`), 400, windows.CodeBadRequest},
+		{"no window to ask in", put("POST", "/v1/windows/9/module", `{"do":"status"}`), 403, windows.CodeNotAllowed},
+		{"a stray member", put("POST", "/v1/windows/9/module", `{"do":"status","force":true}`), 400, windows.CodeBadRequest},
 		{"no such path", put("GET", "/v1/other", ""), 404, ""},
 		{"wrong method", put("POST", "/v1/status", ""), 405, ""},
 	} {
@@ -77,6 +82,42 @@ func TestStatusOfAFreshNode(t *testing.T) {
 	if s.Machine != "shut" || s.Outer.State != "shut" || s.Inner.State != "shut" || s.Identity != nil || s.Site != nil ||
 		len(s.Tunnel.PublicKey) != 44 || s.Modem.Radio != "off" || s.Boot <= 0 || s.Interfaces == nil {
 		t.Errorf("Status() = %+v", s)
+	}
+}
+
+// A user who is barred gets no window for service, and no answer in somebody else's; others do.
+func TestBarredUser(t *testing.T) {
+	w := netdtest.NewWorld()
+	uid := uint32(os.Getuid())
+	w.Barred = map[uint32][]windows.Purpose{uid: {windows.Service}, uid + 1: {windows.Fetch}}
+	n := netdtest.Start(t, w, "")
+	const ask = `{"door":"outer","purpose":"service","asker":"x"}`
+	for name, request := range map[string]string{
+		"a window":   put("POST", "/v1/windows", ask),
+		"a question": put("POST", "/v1/windows/1/module", `{"do":"at","command":"AT+CMGS=1"}`),
+	} {
+		status, p, body := raw(t, n.Socket, request)
+		if status != 403 || p.Code != windows.CodeNotAllowed || !strings.Contains(p.Detail, fmt.Sprintf("user %d may not", uid)) {
+			t.Errorf("%s: %d %s, want 403 with the user's name", name, status, body)
+		}
+	}
+	if status, p, _ := raw(t, n.Socket, put("POST", "/v1/windows", `{"door":"outer","purpose":"fetch","asker":"x"}`)); status != 409 || p.Code != windows.CodeNotEnrolled {
+		t.Errorf("another purpose: %d %+v", status, p)
+	}
+	if slices.Contains(w.Log(), "attend") {
+		t.Error("the module was asked")
+	}
+	other := netdtest.NewWorld()
+	other.Barred = map[uint32][]windows.Purpose{uid + 1: {windows.Service}}
+	win, err := netdtest.Start(t, other, "").Client.Open(t.Context(), windows.Request{Door: windows.Outer, Purpose: windows.Service, Asker: "x"}, nil)
+	if err != nil {
+		t.Fatalf("a user who is not barred: %v", err)
+	}
+	if _, err := win.Ask(t.Context(), windows.ModuleRequest{Do: windows.Inspect}); err != nil {
+		t.Error(err)
+	}
+	if _, err := win.Close(t.Context()); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -125,29 +125,19 @@ func (w *Window) outcome() error {
 }
 
 // Ask puts a question to the module, in a window for service, and waits for its answer; what happens meanwhile
-// comes as progress of the window. The end of ctx breaks the question off. Where netd ended the window in the
-// middle, the error says why.
+// comes as progress of the window. The end of ctx breaks the question off, and so does the end of the window:
+// why that ended is told by Close.
 func (w *Window) Ask(ctx context.Context, r ModuleRequest) (ModuleAnswer, error) {
 	var a ModuleAnswer
 	resp, err := w.client.do(ctx, http.MethodPost, "/v1/windows/"+strconv.FormatUint(w.ID, 10)+"/module", r)
 	if err != nil {
-		return a, w.orEarly(err)
+		return a, err
 	}
 	defer resp.Body.Close()
 	if err := json.NewDecoder(resp.Body).Decode(&a); err != nil {
-		return a, w.orEarly(w.client.broken(ctx, "read the module's answer", err))
+		return a, w.client.broken(ctx, "read the module's answer", err)
 	}
 	return a, nil
-}
-
-// orEarly is why netd ended the window, if it has, since all else follows from that; else err.
-func (w *Window) orEarly(err error) error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.early != nil {
-		return w.early
-	}
-	return err
 }
 
 // Done is closed when the window no longer carries dials: given back, or ended by netd.

@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"os/user"
+	"strconv"
 	"syscall"
 
 	"airlock/firmware/config"
@@ -77,7 +79,7 @@ func doorkeeper(ctx context.Context, file string, log *slog.Logger) error {
 	keep := func(ctx context.Context) error { defer close(kept); return keeper.Run(ctx) }
 	serve := func(ctx context.Context) error {
 		server := windows.NewServer(keeper, log)
-		server.Person = run.People("tech")
+		barCourier(server, log)
 		return server.Serve(run.Until(ctx, kept), listener)
 	}
 	watch := func(ctx context.Context) error { return hardware.Watch(ctx, log, keeper.Doubt) }
@@ -86,6 +88,23 @@ func doorkeeper(ctx context.Context, file string, log *slog.Logger) error {
 		run.Func("doorkeeper", keep, keeper.Ready(), keeper.Healthy),
 		run.Func("socket", serve, nil, nil),
 		run.Func("hardware watcher", watch, nil, nil))
+}
+
+// barCourier keeps deployd's user from the module: the courier deals with what comes from elsewhere, and a module that
+// obeys its commands could carry messages past every policy. Where the daemons have no users of their own there is
+// nobody to bar.
+func barCourier(server *windows.Server, log *slog.Logger) {
+	u, err := user.Lookup("deployd")
+	if err != nil {
+		log.Warn("no user deployd is known here: nobody is kept from asking the module", "why", err)
+		return
+	}
+	uid, err := strconv.ParseUint(u.Uid, 10, 32)
+	if err != nil {
+		log.Error("the user deployd has no number", "uid", u.Uid)
+		return
+	}
+	server.Bar(uint32(uid), windows.Service)
 }
 
 // newKeeper hands the hardware to a keeper, whose site the inner link asks for in turn.
