@@ -349,3 +349,32 @@ func TestStopThatCannotShut(t *testing.T) {
 		}
 	})
 }
+
+// A module that is plugged in in the last second before the LAN is raised has its radio on, and nothing has noticed it
+// yet: the raising itself reads it back. (Seen when the poll was all there was: the LAN came up beside the radio.)
+func TestModuleThatAppearsRightBeforeTheLAN(t *testing.T) {
+	inBubble(t, netdtest.NewWorld(), func(t *testing.T, b *bubble) {
+		b.w.Unplug()
+		time.Sleep(9500 * time.Millisecond) // between two looks
+		b.w.Plug()
+		a := b.open(deploy)
+		if b.w.RadioOn() {
+			t.Errorf("the LAN is open and the radio on\n%s", b.w)
+		}
+		a.give()
+		b.wantEnd(a, windows.Closed, "")
+	})
+}
+
+// A device that appears while the LAN is open ends its window: the radio of a module that starts is on.
+func TestDeviceThatAppearsBesideTheLAN(t *testing.T) {
+	inBubble(t, netdtest.NewWorld(), func(t *testing.T, b *bubble) {
+		a := b.open(deploy)
+		b.k.Doubt() // whoever watches the devices has seen one
+		b.wantEnd(a, windows.Failed, windows.CodeInternal)
+		time.Sleep(5 * time.Second)
+		if s := b.k.Status().Machine; s != "shut" || b.w.RadioOn() {
+			t.Errorf("comes to rest in %s, radio on: %v\n%s", s, b.w.RadioOn(), b.w)
+		}
+	})
+}

@@ -273,6 +273,10 @@ func (k *Keeper) hear(n notice) {
 		k.endFor(n.why)
 	case doubt:
 		k.doubted = k.world.state != shut
+		if k.world.state == raisingInner || k.world.state == innerOpen {
+			// It may be a module that comes with its radio on: the LAN does not wait for the proof.
+			k.endFor(&windows.Problem{Code: windows.CodeInternal, Detail: "a device has appeared while the LAN was open, and a module may transmit from its start: both doors are read back. Ask again."})
+		}
 		k.tell(doubt, 0)
 	case cleared:
 		n.reply <- k.clear()

@@ -132,8 +132,15 @@ func (k *Keeper) raiseOuterDoor(ctx context.Context, w *window) error {
 	return k.note(e)
 }
 
-// raiseInnerDoor raises the LAN.
+// raiseInnerDoor raises the LAN. The radio is read back once more before: a module that was plugged in, or has started
+// anew, a moment ago may have it on, and nobody has noticed yet.
 func (k *Keeper) raiseInnerDoor(ctx context.Context, w *window) error {
+	if err := k.cfg.Modem.Down(ctx); err != nil {
+		return windows.AsProblem(err, windows.CodeInternal, "read the radio back before the LAN is raised")
+	}
+	if err := k.note(entryOf(w, recorder.RadioOff, windows.Outer)); err != nil {
+		return err
+	}
 	return k.raiseLink(ctx, w, innerRaiseTime, toTargets(w.plan.allow), k.sayer(w, windows.Raising))
 }
 

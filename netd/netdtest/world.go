@@ -136,6 +136,13 @@ func (w *World) known(step string) {
 	}
 }
 
+// RadioOn says whether the module's transmitter has power.
+func (w *World) RadioOn() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.radio
+}
+
 // Lets is what the interlock lets pass now; nothing once the lease is over.
 func (w *World) Lets() passage.Passage {
 	w.mu.Lock()
