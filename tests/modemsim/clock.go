@@ -40,3 +40,10 @@ func nwtime(s *Sim, c call) reply {
 	}
 	return say(fmt.Sprintf("^NWTIME: %s%+03d,00", time.Now().UTC().Format("06/01/02,15:04:05"), s.cfg.Network.Zone))
 }
+
+// tellTime is the line that +CTZR=2 or 3 asks for when the network has told its time (27.007 §8.41).
+func (s *Sim) tellTime() {
+	if n := s.stored("+CTZR", "0"); n == "2" || n == "3" {
+		s.urc(fmt.Sprintf(`+CTZE: "%+03d",0,"%s"`, s.cfg.Network.Zone, s.local().Format("2006/01/02,15:04:05")))
+	}
+}
