@@ -299,7 +299,8 @@ func checkRaw(typed string) (string, error) {
 	}
 	for _, part := range splitCommands(command) {
 		if reason := forbidden(part); reason != "" {
-			return "", fault(NoModem, nil, "AT%s is not sent: %s", at.Redact(part), reason)
+			name, _, _ := strings.Cut(part, "=") // what stands behind it may be a secret
+			return "", fault(NoModem, nil, "AT%s is not sent: %s", strings.TrimSpace(name), reason)
 		}
 	}
 	return command, nil

@@ -80,6 +80,12 @@ func (s *Signal) serving(r reply.Serving) {
 		rat = r.Mode
 	}
 	s.Access, s.Levels = access(rat), r.Levels
+	switch { // Telit's replies show it by the columns that they have
+	case rat == "" && r.EARFCN != nil:
+		s.Access = "LTE"
+	case rat == "" && r.UARFCN != nil:
+		s.Access = "UMTS"
+	}
 	for _, other := range r.Secondary {
 		if access(other.RAT+other.Mode) == "5G" && s.Access == "LTE" {
 			s.Access = "LTE + 5G"
