@@ -38,6 +38,14 @@ func (f *refusal) worse(other *refusal) *refusal {
 	return f
 }
 
+// as gives a refusal that is told again without a cause the one that was found out before.
+func (f *refusal) as(explained *refusal) *refusal {
+	if f != nil && f.cause == nil && explained != nil {
+		return explained
+	}
+	return f
+}
+
 // explain asks why, of a module that names no cause by itself, and keeps the answer for the status.
 func (m *Modem) explain(ctx context.Context, f *refusal) error {
 	if f.cause == nil {

@@ -15,21 +15,24 @@ func (m *Modem) register(ctx context.Context, say func(string)) error {
 		return err
 	}
 	var denied time.Time
+	var explained *refusal
 	for {
 		r, refused, err := m.readRegistration(ctx)
 		if err != nil && ctx.Err() == nil {
 			return err
 		}
+		refused = refused.as(explained)
 		switch {
 		case r.Registered():
 			return m.describe(ctx, r, say)
 		case refused == nil:
-			denied = time.Time{}
+			denied, explained = time.Time{}, nil
 		case denied.IsZero():
 			denied = time.Now()
 			if err := m.explain(ctx, refused); err != nil {
 				return err
 			}
+			explained = refused
 			say("the network refused the SIM" + refused.words() + "; trying others")
 		case time.Since(denied) >= m.cfg.Times.Denied:
 			return refused.fault()
