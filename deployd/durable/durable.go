@@ -1,6 +1,6 @@
 // Package durable writes deployd's state so that a power cut at any moment leaves the old file or
 // the new one, never a part of either. It knows no file's meaning. Everything in deployd that must
-// survive goes through it; nothing outside deployd calls it.
+// survive goes through it; outside of deployd it is called by firmware/hardware, for what is remembered of the modem.
 package durable
 
 import (

@@ -93,7 +93,8 @@ func squash(s string) string {
 
 // Redact removes what must not stand in logs and errors: PINs and passwords.
 func Redact(cmd string) string {
-	for _, secret := range [...]string{"+CPIN=", "+CPWD=", "+CLCK=", "+CGAUTH=", "+QICSGP=", "^AUTHDATA=", "+MGAUTH=", "+UAUTHREQ="} {
+	for _, secret := range [...]string{"+CPIN=", "^CPIN=", "+CPWD=", "+CLCK=", "+CSIM=", "+CGAUTH=", "+QICSGP=", "^AUTHDATA=", "+MGAUTH=", "+UAUTHREQ=",
+		"+XGAUTH=", "#PDPAUTH=", "$QCPDPP=", "^NDISDUP=", "+EIAAPN="} {
 		if i := strings.Index(strings.ToUpper(cmd), secret); i >= 0 {
 			return cmd[:i+len(secret)] + "…"
 		}

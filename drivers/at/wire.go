@@ -141,7 +141,7 @@ func (w *wire) line(line string, overlong int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.stats.Overlong = overlong
-	w.log.Debug("at", "recv", line)
+	w.log.Debug("at", "recv", Redact(line)) // an echo repeats what was sent
 	x := w.pending
 	if x == nil {
 		w.strayLine(line)

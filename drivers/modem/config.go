@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
+	"strings"
 	"time"
 )
 
@@ -14,12 +15,13 @@ type Config struct {
 	APN string
 	// Type of the context: IP, IPV6 or IPV4V6; IP when empty.
 	Type string
-	// CID is the number of the context, 1 to 15; 1 when zero.
+	// CID is the number of the context, 1 to 15; when zero it is 1, which LTE makes of its attachment, or 2 where
+	// AttachAPN names another network for that.
 	CID int
 	// User, Password and Auth (none, pap, chap; empty: what the module prefers) prove to the network who we are.
 	User, Password string
 	Auth           string
-	// AttachAPN is the APN of the LTE attachment where the operator wants another one there; empty: the same.
+	// AttachAPN is the APN of the LTE attachment (context 1) where the operator wants another one there; empty: the same.
 	AttachAPN string
 	// Operator is the PLMN (five or six digits) to register with; empty: the module chooses.
 	Operator string
@@ -29,6 +31,9 @@ type Config struct {
 	PIN string
 	// Bearer is the way of the packets between module and host.
 	Bearer Bearer
+	// NotBefore is the earliest time that a clock of the network may show to be believed, such as the day this
+	// software was built; zero: the beginning of 2025. The latest is 20 years after it.
+	NotBefore time.Time
 	// Memory keeps what must outlive the process; nil: nothing does.
 	Memory Memory
 	// Levers are what can be pulled outside of AT commands when those do not help, the gentlest first.
@@ -55,7 +60,8 @@ type Memory interface {
 
 // Remembered is what a session has to know of earlier ones.
 type Remembered struct {
-	// RefusedPIN is, by ICCID, a digest of the PIN that the card refused; it is never tried again with that card.
+	// RefusedPIN is, by ICCID, digests of the PINs that the card refused, or whose outcome is not known, parted by
+	// blanks; they are never tried again with that card.
 	RefusedPIN map[string]string `json:"refused_pin,omitempty"`
 	// FlashWrites counts commands that write the module's flash, since this node knows the module.
 	FlashWrites uint64 `json:"flash_writes"`
@@ -75,8 +81,17 @@ type Lever interface {
 }
 
 func (c Config) withDefaults() Config {
+	if c.CID == 0 && c.AttachAPN != "" && !strings.EqualFold(c.AttachAPN, c.APN) {
+		c.CID = 2
+	}
 	c.CID = cmp.Or(c.CID, 1)
 	c.Type = cmp.Or(c.Type, "IP")
+	if c.NotBefore.IsZero() {
+		c.NotBefore = time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC)
+	}
+	if c.Memory == nil {
+		c.Memory = &volatile{}
+	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
@@ -87,7 +102,7 @@ func (c Config) withDefaults() Config {
 // Times bound the phases; zero values take the defaults in brackets.
 type Times struct {
 	Find     time.Duration // until a port answers [20 s]: a module may still be booting
-	SIM      time.Duration // until the SIM is ready [15 s]
+	SIM      time.Duration // until the SIM is ready, PIN included [40 s]
 	Locked   time.Duration // a missing or locked SIM is believed when it was so for that long [3 s]
 	Setup    time.Duration // identify; configure; switch the radio on [60 s each]
 	Register time.Duration // [180 s]
@@ -102,7 +117,7 @@ func (t Times) withDefaults() Times {
 		value *time.Duration
 		or    time.Duration
 	}{
-		{&t.Find, 20 * time.Second}, {&t.SIM, 15 * time.Second}, {&t.Locked, 3 * time.Second},
+		{&t.Find, 20 * time.Second}, {&t.SIM, 40 * time.Second}, {&t.Locked, 3 * time.Second},
 		{&t.Setup, time.Minute}, {&t.Register, 180 * time.Second}, {&t.Denied, 20 * time.Second},
 		{&t.Data, 90 * time.Second}, {&t.Off, 45 * time.Second}, {&t.Poll, time.Second},
 	} {

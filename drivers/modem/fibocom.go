@@ -21,6 +21,9 @@ func fibocomFM350() Profile {
 	p.Address = ByContext
 	p.Signal = []string{"+CESQ", "+GTCCINFO?", "+CSQ"}
 	p.Retries = "+EPINC?"
+	// <apn>,<index, always 0>,<type>,<type when roaming>,<auth>,<user>,<password> (the manual, §12.2.14).
+	p.Attach = &Step{Command: `+EIAAPN="{apn}",0,"{type}","{type}",{auth},"{user}","{password}"`, Within: 5 * time.Second}
+	p.Auth = nil // +CGAUTH is refused, and +EIAAPN takes the words
 	p.Unverified = []string{"+EPINC? as the PIN-retry query: MediaTek's, not seen on an FM350"}
 	return p
 }
@@ -37,6 +40,8 @@ func fibocomL850() Profile {
 	p.Address = ByContext
 	p.Signal = []string{"+XCESQ?", "+CESQ", "+CSQ"}
 	p.Retries = "+XPINCNT"
+	p.Auth = &Step{Command: `+XGAUTH={cid},{auth},"{user}","{password}"`, Within: 5 * time.Second}
+	p.Slots = nil
 	p.Unverified = []string{
 		"another context than 0: +XDATACHANNEL has been seen with 0 only",
 		"no binding query is known: only a packet beyond the module proves that data flows",
@@ -50,6 +55,10 @@ func fibocomBase(name string, models ...string) Profile {
 		Name: name, Makers: []string{"Fibocom"}, Models: models,
 		Address: ByDHCP, Dial: dial(),
 		Retries:  "+CPINR",
+		Card:     "+ICCID",
+		Auth:     &Step{Command: `+MGAUTH={cid},{auth},"{user}","{password}"`, Within: 5 * time.Second}, // +CGAUTH is refused
+		Slots:    &Slots{Ask: "+GTDUALSIM?", Prefix: "+GTDUALSIM", Set: Step{Command: "+GTDUALSIM={slot}", Within: 10 * time.Second}},
+		Clock:    []string{"+CCLK?"},
 		Function: 15 * time.Second,
 		PowerOff: &Step{Command: "+CPWROFF", Within: 15 * time.Second},
 		Reset:    &Step{Command: "+CFUN=15", Within: 15 * time.Second},

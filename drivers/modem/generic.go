@@ -16,6 +16,8 @@ func generic() Profile {
 		Dial:    dial(),
 		Signal:  []string{"+CESQ", "+CSQ"},
 		Retries: "+CPINR",
+		Auth:    cgauth(),
+		Clock:   []string{"+CCLK?"},
 	}
 }
 
@@ -25,6 +27,11 @@ func activate() Step { return Step{Command: "+CGACT=1,{cid}", Within: 45 * time.
 // deactivate: the last LTE context cannot be taken away while attached (CME 171, or 3); +CFUN=4 ends it.
 func deactivate() Step {
 	return Step{Command: "+CGACT=0,{cid}", Within: 10 * time.Second, Optional: true}
+}
+
+// cgauth is §10.1.31: 0 none, 1 PAP, 2 CHAP.
+func cgauth() *Step {
+	return &Step{Command: `+CGAUTH={cid},{auth},"{user}","{password}"`, Within: 5 * time.Second}
 }
 
 // dial opens PPP on a context (§10.2.1.2).

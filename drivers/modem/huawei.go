@@ -22,9 +22,14 @@ func huawei() Profile {
 		// What counts as off is 0 and 4: oFono sets 5 and 7 on such modules, and nobody has seen the radio off with them.
 		Signal:   []string{"^HCSQ?", "+CESQ", "+CSQ"},
 		Retries:  "^CPIN?",
+		Card:     "^ICCID?",
+		AfterPIN: 3 * time.Second,
+		Auth:     &Step{Command: `^AUTHDATA={cid},{auth},"","{password}","{user}"`, Within: 5 * time.Second},
+		Clock:    []string{"^NWTIME?", "+CCLK?"},
 		Function: 30 * time.Second,
 		Reset:    &Step{Command: "^RESET", Within: 30 * time.Second},
 		Unverified: []string{
+			"^AUTHDATA takes the password before the user: so in most programs, and the other way round in one",
 			"^RESET as the reset verb: the manual's, not seen",
 		},
 	}

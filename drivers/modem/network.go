@@ -5,8 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
-	"time"
 
 	"airlock/drivers/modem/reply"
 )
@@ -29,54 +27,31 @@ func (m *Modem) configure(ctx context.Context, _ func(string)) error {
 			m.domains = append(m.domains, query)
 		}
 	}
-	return m.defineContext(ctx)
+	if err := m.chooseOperator(ctx); err != nil {
+		return err
+	}
+	if err := m.keepTime(ctx); err != nil {
+		return err
+	}
+	return m.defineContexts(ctx)
 }
 
-// report asks for unsolicited registration lines: with location (2), else without (1).
+// report asks for unsolicited registration lines: with causes of refusals (3), else with location (2), else bare (1), else none
+// (0) and the state is asked for only. Modules without a domain refuse to read it as well.
 func (m *Modem) report(ctx context.Context, query string) (known bool, err error) {
-	for _, mode := range [...]string{"=2", "=1"} {
+	for _, mode := range [...]string{"=3", "=2", "?", "=1", "=0"} {
 		_, err := m.command(ctx, quick, query+mode)
-		if fatal(err) {
+		switch {
+		case fatal(err):
 			return false, err
-		}
-		if err == nil {
+		case mode == "?" && err != nil:
+			return false, nil
+		case mode == "?":
+		case err == nil:
 			return true, nil
 		}
 	}
-	return false, nil
-}
-
-// defineContext writes the APN only when the module has another: the definition lives in its flash.
-func (m *Modem) defineContext(ctx context.Context) error {
-	if m.cfg.APN == "" {
-		return nil
-	}
-	lines, err := m.command(ctx, quick, "+CGDCONT?")
-	if fatal(err) {
-		return err
-	}
-	defined, _ := reply.ParseContexts(lines)
-	for _, c := range defined.List {
-		if c.CID == m.cfg.CID && c.Type == pdpType(m.cfg.Type) && strings.EqualFold(c.Name(), m.cfg.APN) {
-			return nil
-		}
-	}
-	if strings.ContainsAny(m.cfg.APN, "\",;\r\n") {
-		return fault(NoNetwork, nil, "the APN %q holds characters that no APN has: correct it in the configuration", m.cfg.APN)
-	}
-	_, err = m.command(ctx, quick, fmt.Sprintf(`+CGDCONT=%d,"%s","%s"`, m.cfg.CID, m.cfg.Type, m.cfg.APN))
-	if err != nil && !fatal(err) {
-		return fault(NoNetwork, err, "the modem refuses the APN %q: correct it in the configuration", m.cfg.APN)
-	}
-	return err
-}
-
-// pdpType is the configured type as modules' contexts are read: "IP" and "IPV4" are one.
-func pdpType(configured string) string {
-	if configured == "IP" {
-		return "IPV4"
-	}
-	return configured
+	return true, nil
 }
 
 // setFunction sets +CFUN and reads it back. It is tried again: Quectel modules refuse +CFUN=4 with ERROR until the SIM
@@ -84,6 +59,9 @@ func pdpType(configured string) string {
 func (m *Modem) setFunction(ctx context.Context, n int, reached func(int) bool) error {
 	trouble := errors.New("no answer")
 	for {
+		if n == 0 {
+			m.wrote(1) // some modules store it (seen with Nordic's)
+		}
 		_, refused := m.command(ctx, cmp.Or(m.profile.Function, function), fmt.Sprintf("+CFUN=%d", n))
 		if ctx.Err() == nil && fatal(refused) {
 			return refused
@@ -138,96 +116,4 @@ func (m *Modem) readFunction(ctx context.Context) (int, error) {
 
 func (m *Modem) radioOn(ctx context.Context, _ func(string)) error {
 	return m.setFunction(ctx, 1, func(n int) bool { return n == 1 })
-}
-
-// register waits for a network.
-func (m *Modem) register(ctx context.Context, say func(string)) error {
-	var denied time.Time
-	for {
-		r, refused, err := m.readRegistration(ctx)
-		if err != nil && ctx.Err() == nil {
-			return err
-		}
-		switch {
-		case r.Registered():
-			return m.describe(ctx, r, say)
-		case !refused:
-			denied = time.Time{}
-		case denied.IsZero():
-			denied = time.Now()
-			say("the network refused the SIM; trying others")
-		case time.Since(denied) >= m.cfg.Times.Denied:
-			return fault(NoNetwork, nil, "the network refuses this SIM: check that it is activated, paid for, and allowed at this place")
-		}
-		if err := m.await(ctx); err != nil {
-			return err
-		}
-	}
-}
-
-// readRegistration asks every domain. Data needs a packet domain, so +CREG counts only where the module
-// knows no other. refused says that a domain answers "denied".
-func (m *Modem) readRegistration(ctx context.Context) (best reply.Registration, refused bool, err error) {
-	for _, query := range m.domains {
-		lines, err := m.command(ctx, quick, query+"?")
-		if fatal(err) {
-			return best, refused, err
-		}
-		for _, line := range lines {
-			r, err := reply.ParseRegistration(line, query, true)
-			if err != nil {
-				continue
-			}
-			refused = refused || r.Denied()
-			if r.Registered() && (query != "+CREG" || len(m.domains) == 1) {
-				best = r
-			}
-		}
-	}
-	m.note(func(s *Status) { s.Registered = best.Registered() })
-	return best, refused, nil
-}
-
-// describe reads what a person wants to know; none of it is needed to go on.
-func (m *Modem) describe(ctx context.Context, r reply.Registration, say func(string)) error {
-	access := r.Access.String()
-	name := ""
-	if _, err := m.command(ctx, operator, "+COPS=3,0"); fatal(err) {
-		return err
-	}
-	lines, err := m.command(ctx, operator, "+COPS?")
-	if fatal(err) {
-		return err
-	}
-	if o, err := reply.ParseOperator(lines); err == nil {
-		name = o.Name
-		if a := o.Access.String(); a != "" {
-			access = a
-		}
-	}
-	var signal *int
-	lines, err = m.command(ctx, quick, "+CSQ")
-	if fatal(err) {
-		return err
-	}
-	if s, err := reply.ParseStrength(lines); err == nil && s.RSSIdBm != nil {
-		dBm := int(*s.RSSIdBm)
-		signal = &dBm
-	}
-	m.note(func(s *Status) { s.Operator, s.Access, s.SignalDBm = name, access, signal })
-	say("registered with " + describeNetwork(name, access, signal))
-	return nil
-}
-
-func describeNetwork(name, access string, signal *int) string {
-	if name == "" {
-		name = "an operator without a name"
-	}
-	if access != "" {
-		name += ", " + access
-	}
-	if signal != nil {
-		name += fmt.Sprintf(", %d dBm", *signal)
-	}
-	return name
 }

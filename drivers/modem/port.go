@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"airlock/drivers/at"
+	"airlock/drivers/modem/reply"
 	"airlock/drivers/serial"
 )
 
@@ -47,8 +49,9 @@ func (m *Modem) ensurePort(ctx context.Context) error {
 		m.note(func(s *Status) { *s = Status{SIM: "unknown", Radio: "unknown"} })
 		return err
 	}
-	m.port, m.identified, m.domains = port, false, nil
+	m.port, m.identified, m.domains, m.proved = port, false, nil, ""
 	m.listen()
+	m.listenForTime()
 	m.note(func(s *Status) {
 		*s = Status{Present: true, SIM: "unknown", Radio: "unknown"}
 		if name, ok := port.(fmt.Stringer); ok {
@@ -72,6 +75,13 @@ func (m *Modem) listen() {
 			default:
 			}
 		})
+	}
+}
+
+// listenForTime keeps the network's time where the module tells it unasked.
+func (m *Modem) listenForTime() {
+	for _, prefix := range [...]string{"+CTZE", "+CTZV", "^NWTIME"} {
+		m.port.Handle(prefix, m.hearTime)
 	}
 }
 
@@ -99,11 +109,20 @@ func (m *Modem) await(ctx context.Context) error {
 	return nil
 }
 
-// command runs one command within its own deadline.
-func (m *Modem) command(ctx context.Context, within time.Duration, cmd string) ([]string, error) {
+// command runs one command within its own deadline. accept names prefixes of its reply that differ from its own.
+func (m *Modem) command(ctx context.Context, within time.Duration, cmd string, accept ...string) ([]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
-	return m.port.Command(ctx, cmd)
+	return m.port.Command(ctx, cmd, accept...)
+}
+
+// ask runs a query and reads its reply, by the readers of package reply.
+func (m *Modem) ask(ctx context.Context, within time.Duration, query string) (any, error) {
+	lines, err := m.command(ctx, within, query)
+	if err != nil {
+		return nil, err
+	}
+	return reply.Parse(query, m.profile.Dialect, []byte(strings.Join(lines, "\r\n")))
 }
 
 // Deadlines of commands that are not in a profile. 27.007 sets none; these are the manuals' and ModemManager's.

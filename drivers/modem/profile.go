@@ -38,6 +38,20 @@ type Profile struct {
 	Signal []string `json:"signal"`
 	// Retries asks how many tries the PIN has left.
 	Retries string `json:"pin_retries"`
+	// Card asks for the card's number, where the family has a query of its own; +CCID and +ICCID are tried after it.
+	Card string `json:"iccid,omitempty"`
+	// AfterPIN is how long the module is left alone when it has taken a PIN.
+	AfterPIN time.Duration `json:"-"`
+	// Slots, when set, says how another of several SIM slots is chosen.
+	Slots *Slots `json:"slots,omitempty"`
+	// Auth writes user and password of a context: {cid}, {type} (1 IPv4, 2 IPv6, 3 both), {apn}, {auth}, {user}, {password}.
+	Auth *Step `json:"auth,omitempty"`
+	// AuthAny is the family's {auth} for "whichever the network takes", where it has one; else CHAP stands for it.
+	AuthAny int `json:"auth_any,omitempty"`
+	// Attach writes the APN of the LTE attachment where that is not context 1: {apn}, {type} (IP, IPV6, IPV4V6).
+	Attach *Step `json:"attach,omitempty"`
+	// Clock are queries of the network's time, the one that tells most first.
+	Clock []string `json:"clock"`
 	// Function is how long +CFUN may take; zero is the default.
 	Function time.Duration `json:"-"`
 	// PowerOff and Reset are the vendor's verbs; Reset is the one to try after +CFUN=1,1 failed.
@@ -58,6 +72,18 @@ const (
 	ByDHCP    AddressSource = "dhcp"    // the module answers DHCP
 	ByContext AddressSource = "context" // +CGPADDR and +CGCONTRDP tell it, and the host sets it
 )
+
+// Slots is how a family chooses among SIM slots.
+type Slots struct {
+	// Ask tells the slot in use under the prefix Prefix, in field Field of its reply.
+	Ask    string `json:"ask"`
+	Prefix string `json:"-"`
+	Field  int    `json:"-"`
+	// Set chooses {slot}.
+	Set Step `json:"set"`
+	// First is the family's number of the first slot, 0 or 1.
+	First int `json:"first"`
+}
 
 // Step is a command and the time it may take.
 type Step struct {

@@ -99,7 +99,12 @@ func TestProfilesAreData(t *testing.T) {
 				t.Errorf("profile %s: step %+v", p.Name, s)
 			}
 		}
+		checkTemplates(t, p)
 		asked := append([]string{p.Retries}, p.Signal...)
+		asked = append(asked, p.Clock...)
+		if p.Card != "" && p.Card != "+CICCID" { // which answers as +ICCID
+			asked = append(asked, p.Card)
+		}
 		for _, q := range []*Query{p.Bound, p.Only} {
 			if q != nil {
 				asked = append(asked, q.Command)
@@ -110,6 +115,32 @@ func TestProfilesAreData(t *testing.T) {
 				t.Errorf("profile %s asks %s, which nothing reads", p.Name, c)
 			}
 		}
+	}
+}
+
+// checkTemplates: each hole of a template is one that the session fills, and quotes go around all words.
+func checkTemplates(t *testing.T, p Profile) {
+	t.Helper()
+	steps := []*Step{p.Auth, p.Attach}
+	if p.Slots != nil {
+		steps = append(steps, &p.Slots.Set)
+	}
+	for _, s := range steps {
+		if s == nil {
+			continue
+		}
+		filled := fillIn(s.Command, values{"cid": "1", "apn": "APN", "type": "IP", "user": "USER", "password": "WORD", "auth": "2", "slot": "1"})
+		if s.Within <= 0 || strings.ContainsAny(filled, "{}") {
+			t.Errorf("profile %s: template %+v becomes %s", p.Name, s, filled)
+		}
+		for _, word := range []string{"APN", "USER", "WORD"} {
+			if bare := strings.ReplaceAll(filled, `"`+word+`"`, ""); strings.Contains(strings.ReplaceAll(bare, "EIAAPN", ""), word) {
+				t.Errorf("profile %s: %s stands without quotes in %s", p.Name, word, s.Command)
+			}
+		}
+	}
+	if len(p.Clock) == 0 || p.Auth == nil && p.Attach == nil {
+		t.Errorf("profile %s: no query of the time, or no way to give user and password", p.Name)
 	}
 }
 

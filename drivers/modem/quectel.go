@@ -30,6 +30,10 @@ func quectelBase(name string, models ...string) Profile {
 		Address: ByDHCP, Dial: dial(),
 		Signal:   []string{`+QENG="servingcell"`, "+QCSQ", "+CSQ"},
 		Retries:  "+QPINC?",
+		Card:     "+QCCID",
+		Auth:     &Step{Command: `+QICSGP={cid},{type},"{apn}","{user}","{password}",{auth}`, Within: 5 * time.Second},
+		AuthAny:  3, // PAP or CHAP
+		Clock:    []string{"+QLTS=1", "+CCLK?"},
 		Function: 15 * time.Second,
 		PowerOff: &Step{Command: "+QPOWD=1", Within: 60 * time.Second}, // then POWERED DOWN comes
 		Reset:    &Step{Command: "+CFUN=1,1", Within: 15 * time.Second},

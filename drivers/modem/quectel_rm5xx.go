@@ -9,7 +9,9 @@ func quectelRM5xx() Profile {
 	p.DataOn = []Step{activate(), {Command: "+QMAPWAC=1", Within: 10 * time.Second, Optional: true}}
 	p.DataOff = []Step{{Command: "+QMAPWAC=0", Within: 10 * time.Second, Optional: true}, deactivate()}
 	p.Signal = []string{`+QENG="servingcell"`, "+QRSRP", "+QCSQ", "+CSQ"}
+	p.Slots = &Slots{Ask: "+QUIMSLOT?", Prefix: "+QUIMSLOT", Set: Step{Command: "+QUIMSLOT={slot}", Within: 10 * time.Second}, First: 1}
 	p.Unverified = []string{
+		"+QUIMSLOT changes the slot at once: several programs do so, no reply was seen",
 		"the whole way to data in ECM mode: which commands it takes is not known, +QMAPWAC is a first try",
 		"no binding query is known: only a packet beyond the module proves that data flows",
 	}

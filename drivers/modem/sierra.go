@@ -37,6 +37,11 @@ func sierraBase(name string, models ...string) Profile {
 		Address: ByDHCP, Dial: dial(),
 		Signal:  []string{"!GSTATUS?", "+CESQ", "+CSQ"},
 		Retries: "+CPINC?",
-		Reset:   &Step{Command: "!RESET", Within: 30 * time.Second},
+		Card:    "!ICCID?",
+		// 5 s and more after power-up, 3 s and more after a PIN (ModemManager waits so).
+		AfterPIN: 3 * time.Second,
+		Auth:     &Step{Command: `$QCPDPP={cid},{auth},"{password}","{user}"`, Within: 5 * time.Second}, // the password first
+		Clock:    []string{"+CCLK?"},
+		Reset:    &Step{Command: "!RESET", Within: 30 * time.Second},
 	}
 }

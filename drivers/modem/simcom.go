@@ -33,7 +33,9 @@ func simcomSIM8200() Profile {
 	p := simcomBase("simcom-sim8200", "SIMCOM_SIM8", "SIM82", "SIM83")
 	p.DataOn = []Step{{Command: "+CNWINFO=1", Within: 10 * time.Second, Optional: true}, activate()}
 	p.DataOff = []Step{deactivate()}
+	p.Slots = &Slots{Ask: "+SMSIMCFG?", Prefix: "+SMSIMCFG", Field: 1, Set: Step{Command: "+SMSIMCFG=1,{slot}", Within: 10 * time.Second}, First: 1}
 	p.Unverified = []string{
+		"+SMSIMCFG=1,<slot> as the choice of the SIM slot: two programs send it, no reply was seen",
 		"the whole way to data: +CNWINFO=1 and +CGACT are what one program sends",
 		"no binding query is known: only a packet beyond the module proves that data flows",
 	}
@@ -47,6 +49,9 @@ func simcomBase(name string, models ...string) Profile {
 		Address: ByDHCP, Dial: dial(),
 		Signal:   []string{"+CPSI?", "+CESQ", "+CSQ"},
 		Retries:  "+SPIC",
+		Card:     "+CICCID",
+		Auth:     cgauth(),
+		Clock:    []string{"+CCLK?"},
 		PowerOff: &Step{Command: "+CPOF", Within: 9 * time.Second},
 		Reset:    &Step{Command: "+CRESET", Within: 60 * time.Second}, // PB DONE comes when it is up again
 	}

@@ -16,7 +16,7 @@ type Status struct {
 	Firmware     string
 	IMEI         string
 	Profile      string
-	SIM          string // ready, missing, pin, puk, broken, unknown
+	SIM          string // ready, missing, pin, puk, locked (by its operator to other modules), broken, unknown
 	ICCID        string // of the card; empty: not told
 	PINTries     *int   // left before the card asks for its PUK; nil: not told
 	PUKTries     *int   // left before the card is dead; nil: not told

@@ -12,7 +12,7 @@ func telitECM() Profile {
 	p.DataOn = []Step{activate(), {Command: "#ECM={cid},0", Within: 30 * time.Second}}
 	p.DataOff = []Step{{Command: "#ECMD=0", Within: 10 * time.Second, Optional: true}, deactivate()}
 	p.Bound = connected("#ECM?", reply.ParseECM)
-	p.Unverified = []string{"the columns of #ECM?, device and state, are the manual's: no reply was seen"}
+	p.Unverified = []string{simSelect, "the columns of #ECM?, device and state, are the manual's: no reply was seen"}
 	return p
 }
 
@@ -25,7 +25,7 @@ func telitNCM() Profile {
 	}
 	p.DataOff = []Step{deactivate()}
 	p.Address = ByContext
-	p.Unverified = []string{"no binding query is known: only a packet beyond the module proves that data flows"}
+	p.Unverified = []string{simSelect, "no binding query is known: only a packet beyond the module proves that data flows"}
 	return p
 }
 
@@ -35,9 +35,12 @@ func telitICM() Profile {
 	p.DataOn = []Step{activate(), {Command: "#ICMAUTOCONN=1,{cid}", Within: 30 * time.Second}}
 	p.DataOff = []Step{{Command: "#ICMAUTOCONN=0,{cid}", Within: 10 * time.Second, Optional: true}, deactivate()}
 	p.Bound = tied("#ICMAUTOCONN")
-	p.Unverified = []string{"#ICMAUTOCONN on a real FN980, its read form included"}
+	p.Unverified = []string{simSelect, "#ICMAUTOCONN on a real FN980, its read form included"}
 	return p
 }
+
+// simSelect is what is doubtful with all of them.
+const simSelect = "#SIMSELECT=<slot>, and its read form, as the choice of the SIM slot: one program sends it, no reply was seen"
 
 // telitBase is what Telit's families share.
 func telitBase(name string, models ...string) Profile {
@@ -46,6 +49,10 @@ func telitBase(name string, models ...string) Profile {
 		Address: ByDHCP, Dial: dial(),
 		Signal:   []string{"#RFSTS", "#SERVINFO", "+CESQ", "+CSQ"},
 		Retries:  "#PCT",
+		Card:     "#CCID",
+		Auth:     &Step{Command: `#PDPAUTH={cid},{auth},"{user}","{password}"`, Within: 5 * time.Second},
+		Slots:    &Slots{Ask: "#SIMSELECT?", Prefix: "#SIMSELECT", Set: Step{Command: "#SIMSELECT={slot}", Within: 10 * time.Second}, First: 1},
+		Clock:    []string{"+CCLK?"},
 		Function: 20 * time.Second,
 		Reset:    &Step{Command: "#REBOOT", Within: 30 * time.Second},
 	}

@@ -64,11 +64,14 @@ func (e *FileError) format(p Problem) string {
 		b.WriteString(p.Path + ": ")
 	}
 	b.WriteString(p.Text)
-	if p.Line > 0 && p.Line <= len(e.lines) {
+	if p.Line > 0 && p.Line <= len(e.lines) && !secret(p.Path) {
 		fmt.Fprintf(&b, "\n%6d | %s", p.Line, cut(e.lines[p.Line-1], 70))
 	}
 	return b.String()
 }
+
+// secret fields are not shown in excerpts, which end up in logs.
+func secret(path string) bool { return path == "modem.pin" || path == "modem.password" }
 
 // document is a file while it is being judged.
 type document struct {

@@ -35,7 +35,16 @@ type Node struct {
 type Modem struct {
 	Port      string // path of the AT port, or Auto
 	Interface string // name of its network interface, or Auto
-	APN       string // access point name; empty: the network's default
+	APN       string // access point name; empty: the one known of the SIM's operator, else the network's default
+	Type      string // of the data context: ip, ipv6, ipv4v6
+	User      string
+	Password  string
+	Auth      string // any, none, pap, chap: how User and Password are proved
+	AttachAPN string // of the LTE attachment, where it is another
+	Operator  string // number of five or six digits; empty: the module chooses
+	Slot      int    // of the SIM, from 1; 0: the one in use
+	PIN       string // of the SIM; empty: none is sent
+	Bearer    string // Auto, or interface, or ppp
 }
 
 // State says where the daemons keep what must survive a power cut.
@@ -54,8 +63,8 @@ type Sockets struct {
 // Default is the node that the reference file describes.
 func Default() Node {
 	return Node{
-		Modem:   Modem{Port: Auto, Interface: Auto},
 		Windows: Windows{Outer: DoorWindows{Longest: longest}, Inner: DoorWindows{Longest: longest}},
+		Modem:   Modem{Port: Auto, Interface: Auto, Type: "ip", Auth: "any", Bearer: Auto},
 		State:   State{Netd: "/data/netd", Deployd: "/data/deployd"},
 		Sockets: Sockets{Netd: windows.SocketPath, Deployd: api.SocketPath, Group: "airlock"},
 	}
@@ -66,6 +75,15 @@ type rawNode struct {
 		Port      string `yaml:"port"`
 		Interface string `yaml:"interface"`
 		APN       string `yaml:"apn"`
+		Type      string `yaml:"type"`
+		User      string `yaml:"user"`
+		Password  string `yaml:"password"`
+		Auth      string `yaml:"auth"`
+		AttachAPN string `yaml:"attach_apn"`
+		Operator  string `yaml:"operator"`
+		Slot      int    `yaml:"slot"`
+		PIN       string `yaml:"pin"`
+		Bearer    string `yaml:"bearer"`
 	} `yaml:"modem"`
 	Windows rawWindows `yaml:"windows"`
 	State   struct {
@@ -91,6 +109,15 @@ func ParseNode(file string, data []byte) (Node, error) {
 	take(&n.Modem.Interface, raw.Modem.Interface)
 	take(&n.Modem.APN, raw.Modem.APN)
 	n.Windows = d.windows(raw.Windows)
+	take(&n.Modem.Type, raw.Modem.Type)
+	take(&n.Modem.User, raw.Modem.User)
+	take(&n.Modem.Password, raw.Modem.Password)
+	take(&n.Modem.Auth, raw.Modem.Auth)
+	take(&n.Modem.AttachAPN, raw.Modem.AttachAPN)
+	take(&n.Modem.Operator, raw.Modem.Operator)
+	take(&n.Modem.PIN, raw.Modem.PIN)
+	take(&n.Modem.Bearer, raw.Modem.Bearer)
+	n.Modem.Slot = raw.Modem.Slot
 	take(&n.State.Netd, raw.State.Netd)
 	take(&n.State.Deployd, raw.State.Deployd)
 	take(&n.Sockets.Netd, raw.Sockets.Netd)
@@ -106,18 +133,13 @@ func take(field *string, given string) {
 	}
 }
 
-// apnLimit is the longest access point name, 3GPP TS 23.003 section 9.1.
-const apnLimit = 100
-
 func (d *document) judgeNode(n Node) {
+	d.judgeModem(n.Modem)
 	if n.Modem.Port != Auto {
 		d.wantAbsolute("modem.port", n.Modem.Port, " or the word auto")
 	}
 	if strings.ContainsAny(n.Modem.Interface, "/ \t") || len(n.Modem.Interface) > 15 {
 		d.wrong("modem.interface", "is %q; expected a name of at most 15 characters as `ip link` prints it, or the word auto", n.Modem.Interface)
-	}
-	if bad := strings.IndexFunc(n.Modem.APN, notAPN); bad >= 0 || len(n.Modem.APN) > apnLimit {
-		d.wrong("modem.apn", "is %q; expected at most %d letters, digits, dots and dashes, as the carrier names it", cut(n.Modem.APN, 40), apnLimit)
 	}
 	d.wantAbsolute("state.netd", n.State.Netd, "")
 	d.wantAbsolute("state.deployd", n.State.Deployd, "")
@@ -132,10 +154,6 @@ func (d *document) wantAbsolute(path, value, or string) {
 	if !filepath.IsAbs(value) {
 		d.wrong(path, "is %q; expected an absolute path%s", cut(value, 40), or)
 	}
-}
-
-func notAPN(r rune) bool {
-	return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '.' || r == '-' || r == '_')
 }
 
 // LoadNode reads the node.yaml at path.

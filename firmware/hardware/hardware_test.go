@@ -148,7 +148,7 @@ func TestAutoPort(t *testing.T) {
 	if other, err := strangers(); err != nil || other != "" {
 		t.Skipf("this machine has the USB serial port %q (%v): the test would talk to it", other, err)
 	}
-	m := NewModem(config.Modem{Port: config.Auto}, quiet())
+	m := NewModem(config.Modem{Port: config.Auto}, t.TempDir(), quiet())
 	if err := m.Down(t.Context()); err != nil {
 		t.Errorf("Down() = %v, want nil", err)
 	}

@@ -9,7 +9,9 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"runtime/debug"
 	"strings"
+	"time"
 
 	"airlock/drivers/at"
 	"airlock/drivers/modem"
@@ -25,13 +27,47 @@ type Modem struct{ driver *modem.Modem }
 
 var _ netd.Modem = (*Modem)(nil)
 
-// NewModem makes the module that the configuration describes. Nothing is opened before Up or Down.
-func NewModem(c config.Modem, log *slog.Logger) *Modem {
+// NewModem makes the module that the configuration describes; what has to be remembered of it is kept in the folder state.
+// No port is opened before Up or Down.
+func NewModem(c config.Modem, state string, log *slog.Logger) *Modem {
 	open := modem.Serial(serial.Finder{Log: log})
 	if c.Port != config.Auto {
 		open = fixedPort(c.Port, log, strangers)
 	}
-	return &Modem{modem.New(modem.Config{APN: c.APN, Log: log}, open)}
+	settings := session(c)
+	settings.Memory, settings.NotBefore, settings.Log = Remember(state), built(), log
+	return &Modem{modem.New(settings, open)}
+}
+
+// session translates what a person has configured.
+func session(c config.Modem) modem.Config {
+	out := modem.Config{
+		APN: c.APN, Type: strings.ToUpper(c.Type), User: c.User, Password: c.Password, Auth: c.Auth,
+		AttachAPN: c.AttachAPN, Operator: c.Operator, Slot: c.Slot, PIN: c.PIN, Bearer: modem.Bearer(c.Bearer),
+	}
+	if c.Auth == "any" {
+		out.Auth = ""
+	}
+	if c.Bearer == config.Auto {
+		out.Bearer = modem.ByEither
+	}
+	return out
+}
+
+// built is when this program's source was committed, as the linker stamped it: no clock of a network can be right that
+// stands before it. Zero when nothing was stamped.
+func built() time.Time {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return time.Time{}
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.time" {
+			t, _ := time.Parse(time.RFC3339, s.Value) // zero when it is none
+			return t
+		}
+	}
+	return time.Time{}
 }
 
 // Up implements netd.Modem.
@@ -51,15 +87,6 @@ func (m *Modem) Down(ctx context.Context) error {
 // Mend implements netd.Modem.
 func (m *Modem) Mend(ctx context.Context, say func(string)) error {
 	return problem(m.driver.Mend(ctx, func(text string) { say(sentence(text)) }))
-}
-
-// Status implements netd.Modem.
-func (m *Modem) Status() windows.ModemStatus {
-	s := m.driver.Status()
-	return windows.ModemStatus{
-		Present: s.Present, Model: strings.TrimSpace(s.Manufacturer + " " + s.Model), Firmware: s.Firmware, IMEI: s.IMEI,
-		SIM: s.SIM, Radio: s.Radio, Operator: s.Operator, Access: s.Access, SignalDBm: s.SignalDBm, Problem: s.Problem,
-	}
 }
 
 // Close lets go of the port, without touching the radio.

@@ -33,10 +33,18 @@ func qlts(s *Sim, c call) reply {
 	return say(fmt.Sprintf(`+QLTS: "%s%+03d,0"`, s.local().Format("2006/01/02,15:04:05"), s.cfg.Network.Zone))
 }
 
-// nwtime is Huawei's ^NWTIME?, in UTC with the zone in quarters and the hours of summer time.
+// nwtime is Huawei's ^NWTIME?: local time as the collection of replies reads it, with the zone in quarters and the hours of
+// summer time.
 func nwtime(s *Sim, c call) reply {
 	if !s.registered() {
 		return refuse(30)
 	}
-	return say(fmt.Sprintf("^NWTIME: %s%+03d,00", time.Now().UTC().Format("06/01/02,15:04:05"), s.cfg.Network.Zone))
+	return say(fmt.Sprintf("^NWTIME: %s%+03d,00", s.local().Format("06/01/02,15:04:05"), s.cfg.Network.Zone))
+}
+
+// tellTime is the line that +CTZR=2 or 3 asks for when the network has told its time (27.007 §8.41).
+func (s *Sim) tellTime() {
+	if n := s.stored("+CTZR", "0"); n == "2" || n == "3" {
+		s.urc(fmt.Sprintf(`+CTZE: "%+03d",0,"%s"`, s.cfg.Network.Zone, s.local().Format("2006/01/02,15:04:05")))
+	}
 }

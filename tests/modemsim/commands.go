@@ -68,7 +68,7 @@ func commands() verbs {
 		"+CCID": ccid, "+CREG": creg, "+CGREG": creg, "+CEREG": creg, "+C5GREG": creg,
 		"+COPS": cops, "+CSQ": csq, "+CESQ": cesq, "+CEER": ceer, "+CGATT": cgatt, "+CGDCONT": cgdcont, "+CGACT": cgact,
 		"+CGPADDR": cgpaddr, "+CGCONTRDP": cgcontrdp, "+CGAUTH": accept, "+CGDATA": cgdata,
-		"+CCLK": cclk, "+CTZR": accept, "+CTZU": accept, "+CGEREP": accept,
+		"+CCLK": cclk, "+CTZR": setting("0"), "+CTZU": setting("0"), "+CGEREP": accept,
 		"+GCAP": func(*Sim, call) reply { return say("+GCAP: +CGSM") },
 		"E":     basicE, "V": basicV, "I": basicI, "Z": reset, "&F": reset,
 		"Q": accept, "X": accept, "&C": accept, "&D": accept, "S": accept, "H": hangup, "D": dialled, "O": resume,

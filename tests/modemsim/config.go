@@ -9,9 +9,11 @@ import (
 type Config struct {
 	Personality Personality
 	SIM         SIM
-	Network     Network
-	Times       Times
-	Faults      Faults
+	// OtherSIM is the card in the second slot of a module that has two.
+	OtherSIM SIM
+	Network  Network
+	Times    Times
+	Faults   Faults
 	// Script lets faults strike by themselves.
 	Script *Script
 	// Seed makes drift and faults repeatable.
@@ -74,7 +76,8 @@ type Network struct {
 	Address netip.Addr // IPv4
 	// User, when set, must be proved with Password in a PPP call, by CHAP or PAP.
 	User, Password string
-	Zone           int // of the local time, in quarters of an hour east of UTC
+	Zone           int        // of the local time, in quarters of an hour east of UTC
+	Others         []Operator // heard besides
 }
 
 // Times are how long the module takes; zero values are short, for tests.
@@ -143,8 +146,11 @@ func (c Config) withDefaults() Config {
 		c.Function = 1
 	}
 	setDefault(&c.SIM.ICCID, "8988211000000123456")
-	setDefault(&c.SIM.PUK, "12345678")
-	setDefault(&c.SIM.IMSI, "001010123456789")
+	setDefault(&c.OtherSIM.ICCID, "8988211000000654321")
+	for _, card := range [...]*SIM{&c.SIM, &c.OtherSIM} {
+		setDefault(&card.PUK, "12345678")
+		setDefault(&card.IMSI, "001010123456789")
+	}
 	setDefault(&c.Network.Name, "Airlock Mobile")
 	setDefault(&c.Network.PLMN, "00101")
 	setDefault(&c.Network.APN, "internet")

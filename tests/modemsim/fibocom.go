@@ -15,7 +15,7 @@ func fibocoms() []Personality {
 	})
 	rndis.Binding, rndis.DefaultBearer, rndis.Domains = true, true, lteDomains()
 	mtk := common("fibocom-fm350", "FM350-GL", "81600.0000.00.29.23.06", "862146050000015", "", verbs{
-		"+EIAAPN": accept, "+GTDNS": gtdns, "+EPINC": retries("+EPINC: %[1]d, 3, %[2]d, 10"),
+		"+EIAAPN": accept, "+GTDUALSIM": simSlot(0), "+GTDNS": gtdns, "+EPINC": retries("+EPINC: %[1]d, 3, %[2]d, 10"),
 		"+CGAUTH": func(*Sim, call) reply { return refuse(4) },
 	})
 	mtk.StaticAddress, mtk.Stammer = true, 5847

@@ -35,7 +35,7 @@ func quectelRM5xx() Personality {
 		Name: "quectel-rm5xx", Manufacturer: "Quectel", Model: "RM520N-GL", Revision: "RM520NGLAAR01A07M4G",
 		IMEI: "868371050000013", USB: "2c7c:0801", ATInterface: 2, Boot: []string{"RDY"}, Domains: nrDomains(),
 		DefaultBearer: true, Binding: true, Causes: true, Unverified: true,
-		verbs: with(quectelCommon("1"), verbs{"+QMAPWAC": qmapwac, "+QMAP": qmap, "+QRSRP": reading("+QRSRP: -32768,-32768,-32768,-32768,LTE",
+		verbs: with(quectelCommon("1"), verbs{"+QUIMSLOT": simSlot(1), "+QMAPWAC": qmapwac, "+QMAP": qmap, "+QRSRP": reading("+QRSRP: -32768,-32768,-32768,-32768,LTE",
 			func(s *Sim, a air) []string {
 				return one("+QRSRP: %d,%d,%d,-32768,%s", a.rsrp, a.rsrp-8, a.rsrp-15, s.quectelAccess())
 			})}),

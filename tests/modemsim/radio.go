@@ -52,7 +52,7 @@ func (s *Sim) search() {
 			return
 		}
 		s.setStat(2)
-		if s.faults.Stuck {
+		if s.faults.Stuck || !s.allowed() {
 			return
 		}
 		s.after(s.cfg.Times.Register, s.answer)
@@ -74,6 +74,7 @@ func (s *Sim) answer() {
 	}
 	s.rejected = 0
 	s.setStat(s.homeStat())
+	s.tellTime()
 	for _, line := range s.cfg.Personality.Attached {
 		s.urc(line)
 	}
@@ -130,42 +131,6 @@ func cfun(s *Sim, c call) reply {
 	}
 	s.setFunction(n)
 	return reply{delay: s.cfg.Times.Function}
-}
-
-func cops(s *Sim, c call) reply {
-	switch c.form {
-	case test:
-		if s.fun != 1 {
-			return refuse(30)
-		}
-		return say(fmt.Sprintf(`+COPS: (2,"%s","%s","%s",%d),,(0,1,2,3,4),(0,1,2)`, s.cfg.Network.Name,
-			s.cfg.Network.Name, s.cfg.Network.PLMN, s.cfg.Network.Access))
-	case read:
-		if !s.registered() {
-			return say("+COPS: 0")
-		}
-		name := s.cfg.Network.Name
-		if s.cops == 2 {
-			name = s.cfg.Network.PLMN
-		}
-		return say(fmt.Sprintf(`+COPS: 0,%d,"%s",%d`, s.cops, name, s.cfg.Network.Access))
-	}
-	switch c.arg(0) {
-	case "3":
-		n, err := strconv.Atoi(c.arg(1))
-		if err != nil || n < 0 || n > 2 {
-			return refuse(50)
-		}
-		s.cops = n
-	case "0":
-		s.search()
-	case "2":
-		s.radio++
-		s.setStat(0)
-	default:
-		return refuse(4)
-	}
-	return reply{}
 }
 
 func cgatt(s *Sim, c call) reply {

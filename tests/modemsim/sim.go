@@ -53,6 +53,7 @@ type Sim struct {
 	back       chan struct{}     // closed when the module is back on the bus; nil while it is
 	privileged bool              // !ENTERCND was given
 	stray      int               // stray ERRORs still to be sent
+	slot       int               // of the card in use, from 0
 }
 
 // pdp is a defined context.

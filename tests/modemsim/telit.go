@@ -13,7 +13,7 @@ func telits() []Personality {
 	ecm := common("telit-ecm", "LE910C1-EU", "25.20.674", "351622110000011", "1bc7:1201", verbs{"#ECM": ecm, "#ECMD": ecmd})
 	ecm.DefaultBearer = true
 	ncm := common("telit-ncm", "UE910-EUR", "12.00.615", "357164040000013", "",
-		verbs{"#NCM": ncm, "#PDPAUTH": accept, "+CGDATA": cgdataRaw})
+		verbs{"#NCM": ncm, "+CGDATA": cgdataRaw})
 	icm := common("telit-icm", "FN980m", "38.02.004", "357494100000011", "1bc7:1050",
 		verbs{"#ICMAUTOCONN": mode(dialCID, hangUpCID, func(s *Sim) []string {
 			return one("#ICMAUTOCONN: %d,%d", bit(s.tied), max(s.bound, 1))
@@ -24,7 +24,7 @@ func telits() []Personality {
 
 func telitCommon() verbs {
 	return verbs{
-		"#QSS": qss, "#CCID": ccid, "#REBOOT": restart, "#SHDN": shutdown(""), "#BND": setting("0,0,1"), "#PSNT": setting("0,4"),
+		"#QSS": qss, "#CCID": ccid, "#PDPAUTH": accept, "#REBOOT": restart, "#SHDN": shutdown(""), "#BND": setting("0,0,1"), "#PSNT": setting("0,4"),
 		"#PCT": cardThere(func(s *Sim, c call) reply {
 			card := s.card()
 			if card.pin == 0 { // the count is of the code that is asked for

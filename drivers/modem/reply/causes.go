@@ -1,6 +1,10 @@
 package reply
 
-import "fmt"
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+)
 
 // Cause is a reason for which a network refuses a module.
 type Cause struct {
@@ -83,4 +87,20 @@ func causes() []Cause {
 		{101, "message not compatible with the protocol state", false},
 		{111, "unspecified protocol error", false},
 	}
+}
+
+// causeShape finds a cause's number in the words of +CEER, such as EMM_CAUSE,11 or "GMM cause #14".
+func causeShape() *regexp.Regexp {
+	return regexp.MustCompile(`(?i)\b(?:5GMM|EMM|GMM|MM)[ _-]?cause\D{0,4}(\d{1,3})\b`)
+}
+
+// Cause reads the cause of a refused registration, where the module's words name its number. Causes of calls and of
+// contexts have the same numbers and other meanings, so a bare number is none.
+func (e Ended) Cause() (Cause, bool) {
+	match := causeShape().FindStringSubmatch(e.Reason)
+	if match == nil {
+		return Cause{}, false
+	}
+	n, err := strconv.Atoi(match[1])
+	return CauseOf(n), err == nil && n > 0 && n <= 255
 }

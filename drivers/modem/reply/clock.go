@@ -83,3 +83,26 @@ func localTime(Reply) bool { return false }
 
 // universal: AT+QLTS and AT+QLTS=1 tell UTC beside the zone, AT+QLTS=2 the local time (Quectel's EC2x manual).
 func universal(r Reply) bool { return r.Form != Set || r.Args != "2" }
+
+// timeEvents are the prefixes of lines that tell a time unasked, and whether its digits are UTC: +CTZE and +CTZV have local
+// time (§8.41; +CTZV alone has only the zone in the standard), ^NWTIME too, as Huawei's query has.
+func timeEvents() []string { return []string{"+CTZE", "+CTZV", "^NWTIME"} }
+
+// ParseTimeEvent reads the time that a module tells by itself when the network told it; source is the line's prefix.
+func ParseTimeEvent(line string) (c Clock, source string, ok bool) {
+	for _, prefix := range timeEvents() {
+		rest, is := after(line, prefix)
+		if !is {
+			continue
+		}
+		if f := fields(rest); prefix == "+CTZE" { // "+08",0,"2026/03/01,12:00:00": zone, summer time, then the time
+			if len(f) < 3 || f[0].text == "" {
+				return Clock{}, prefix, false
+			}
+			rest = f[2].text + f[0].text
+		}
+		c, ok = clockOf(rest, false)
+		return c, prefix, ok
+	}
+	return Clock{}, "", false
+}

@@ -65,7 +65,7 @@ func doorkeeper(ctx context.Context, file string, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	modem := hardware.NewModem(node.Modem, log)
+	modem := hardware.NewModem(node.Modem, node.State.Netd, log)
 	defer modem.Close()
 	keeper, err := newKeeper(node, modem, log)
 	if err != nil {
