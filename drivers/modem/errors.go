@@ -24,6 +24,7 @@ type Error struct {
 	Kind   Kind
 	Detail string
 	Cause  error // may be nil
+	Final  bool  // another try changes nothing
 }
 
 func (e *Error) Error() string {
@@ -38,4 +39,11 @@ func (e *Error) Unwrap() error { return e.Cause }
 
 func fault(kind Kind, cause error, format string, args ...any) *Error {
 	return &Error{Kind: kind, Detail: fmt.Sprintf(format, args...), Cause: cause}
+}
+
+// verdict is a fault that another try does not change.
+func verdict(kind Kind, cause error, format string, args ...any) *Error {
+	f := fault(kind, cause, format, args...)
+	f.Final = true
+	return f
 }

@@ -36,6 +36,8 @@ type Modem struct {
 	profile    Profile
 	identified bool
 	domains    []string // registration queries that the module knows
+	window     window   // what the recovery ladder knows
+	lowering   lowering // likewise, of a radio that does not go off
 
 	mu     sync.Mutex
 	status Status

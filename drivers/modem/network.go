@@ -1,7 +1,6 @@
 package modem
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -62,11 +61,11 @@ func (m *Modem) defineContext(ctx context.Context) error {
 		}
 	}
 	if strings.ContainsAny(m.cfg.APN, "\",;\r\n") {
-		return fault(NoNetwork, nil, "the APN %q holds characters that no APN has: correct it in the configuration", m.cfg.APN)
+		return verdict(NoNetwork, nil, "the APN %q holds characters that no APN has: correct it in the configuration", m.cfg.APN)
 	}
 	_, err = m.command(ctx, quick, fmt.Sprintf(`+CGDCONT=%d,"%s","%s"`, m.cfg.CID, m.cfg.Type, m.cfg.APN))
 	if err != nil && !fatal(err) {
-		return fault(NoNetwork, err, "the modem refuses the APN %q: correct it in the configuration", m.cfg.APN)
+		return verdict(NoNetwork, err, "the modem refuses the APN %q: correct it in the configuration", m.cfg.APN)
 	}
 	return err
 }
@@ -84,7 +83,7 @@ func pdpType(configured string) string {
 func (m *Modem) setFunction(ctx context.Context, n int, reached func(int) bool) error {
 	trouble := errors.New("no answer")
 	for {
-		_, refused := m.command(ctx, cmp.Or(m.profile.Function, function), fmt.Sprintf("+CFUN=%d", n))
+		_, refused := m.command(ctx, m.functionTime(), fmt.Sprintf("+CFUN=%d", n))
 		if ctx.Err() == nil && fatal(refused) {
 			return refused
 		}
@@ -101,6 +100,14 @@ func (m *Modem) setFunction(ctx context.Context, n int, reached func(int) bool) 
 			return fmt.Errorf("%w: %w", trouble, err)
 		}
 	}
+}
+
+// functionTime is how long +CFUN may take.
+func (m *Modem) functionTime() time.Duration {
+	if m.profile.Function > 0 {
+		return m.profile.Function
+	}
+	return function
 }
 
 func orElse(errs ...error) error {
@@ -157,7 +164,7 @@ func (m *Modem) register(ctx context.Context, say func(string)) error {
 			denied = time.Now()
 			say("the network refused the SIM; trying others")
 		case time.Since(denied) >= m.cfg.Times.Denied:
-			return fault(NoNetwork, nil, "the network refuses this SIM: check that it is activated, paid for, and allowed at this place")
+			return verdict(NoNetwork, nil, "the network refuses this SIM: check that it is activated, paid for, and allowed at this place")
 		}
 		if err := m.await(ctx); err != nil {
 			return err
