@@ -39,11 +39,13 @@ const (
 	InterlockShut Event = "interlock-shut" // nothing passes
 	TunnelUp      Event = "tunnel-up"      // Address: the hub that answered
 	TunnelDown    Event = "tunnel-down"
-	StepFailed    Event = "step-failed" // Text: a lowering step that is going to be tried again
-	FaultLatched  Event = "fault-latched"
-	FaultCleared  Event = "fault-cleared"
-	IdentitySet   Event = "identity-set" // Text: node and hub
-	SiteSet       Event = "site-set"     // Text: address and allowed targets
+	// ModuleRecovery is a rung of the module's recovery ladder that was taken; Text: which, why, and whether it failed.
+	ModuleRecovery Event = "module-recovery"
+	StepFailed     Event = "step-failed" // Text: a lowering step that is going to be tried again
+	FaultLatched   Event = "fault-latched"
+	FaultCleared   Event = "fault-cleared"
+	IdentitySet    Event = "identity-set" // Text: node and hub
+	SiteSet        Event = "site-set"     // Text: address and allowed targets
 )
 
 // Entry is one line. The recorder sets Seq, Prev and Hash; the keeper sets the clocks.
