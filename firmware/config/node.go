@@ -8,8 +8,10 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"airlock/deployd/api"
+	"airlock/drivers/gpio"
 	"airlock/netd/windows"
 )
 
@@ -35,7 +37,25 @@ type Modem struct {
 	Port      string // path of the AT port, or Auto
 	Interface string // name of its network interface, or Auto
 	APN       string // access point name; empty: the network's default
+	Power     Power
+	USBReset  string // Auto, or Off: the module's USB device is never reset
 }
+
+// Off in place of Auto means: never.
+const Off = "off"
+
+// Power says by which line the board switches the module's power.
+type Power struct {
+	GPIO   string        // chip:line; empty: none
+	Active string        // High or Low: the level at which the module has its power
+	OffFor time.Duration // how long the power stays off
+}
+
+// Levels of a line.
+const (
+	High = "high"
+	Low  = "low"
+)
 
 // State says where the daemons keep what must survive a power cut.
 type State struct {
@@ -53,7 +73,7 @@ type Sockets struct {
 // Default is the node that the reference file describes.
 func Default() Node {
 	return Node{
-		Modem:   Modem{Port: Auto, Interface: Auto},
+		Modem:   Modem{Port: Auto, Interface: Auto, USBReset: Auto, Power: Power{Active: High, OffFor: 5 * time.Second}},
 		State:   State{Netd: "/data/netd", Deployd: "/data/deployd"},
 		Sockets: Sockets{Netd: windows.SocketPath, Deployd: api.SocketPath, Group: "airlock"},
 	}
@@ -64,6 +84,12 @@ type rawNode struct {
 		Port      string `yaml:"port"`
 		Interface string `yaml:"interface"`
 		APN       string `yaml:"apn"`
+		USBReset  string `yaml:"usb_reset"`
+		Power     struct {
+			GPIO   string `yaml:"gpio"`
+			Active string `yaml:"active"`
+			OffFor string `yaml:"off_for"`
+		} `yaml:"power"`
 	} `yaml:"modem"`
 	State struct {
 		Netd    string `yaml:"netd"`
@@ -87,6 +113,10 @@ func ParseNode(file string, data []byte) (Node, error) {
 	take(&n.Modem.Port, raw.Modem.Port)
 	take(&n.Modem.Interface, raw.Modem.Interface)
 	take(&n.Modem.APN, raw.Modem.APN)
+	take(&n.Modem.USBReset, raw.Modem.USBReset)
+	take(&n.Modem.Power.GPIO, raw.Modem.Power.GPIO)
+	take(&n.Modem.Power.Active, raw.Modem.Power.Active)
+	d.takeDuration("modem.power.off_for", &n.Modem.Power.OffFor, raw.Modem.Power.OffFor)
 	take(&n.State.Netd, raw.State.Netd)
 	take(&n.State.Deployd, raw.State.Deployd)
 	take(&n.Sockets.Netd, raw.Sockets.Netd)
@@ -115,6 +145,7 @@ func (d *document) judgeNode(n Node) {
 	if bad := strings.IndexFunc(n.Modem.APN, notAPN); bad >= 0 || len(n.Modem.APN) > apnLimit {
 		d.wrong("modem.apn", "is %q; expected at most %d letters, digits, dots and dashes, as the carrier names it", cut(n.Modem.APN, 40), apnLimit)
 	}
+	d.judgePower(n.Modem)
 	d.wantAbsolute("state.netd", n.State.Netd, "")
 	d.wantAbsolute("state.deployd", n.State.Deployd, "")
 	if n.State.Netd == n.State.Deployd {
@@ -122,6 +153,40 @@ func (d *document) judgeNode(n Node) {
 	}
 	d.wantAbsolute("sockets.netd", n.Sockets.Netd, "")
 	d.wantAbsolute("sockets.deployd", n.Sockets.Deployd, "")
+}
+
+// Bounds of modem.power.off_for: a supply has to run dry, and the ladder's rung has half a minute.
+const (
+	offForLeast = 100 * time.Millisecond
+	offForMost  = 20 * time.Second
+)
+
+func (d *document) judgePower(m Modem) {
+	if _, err := gpio.ParsePlace(m.Power.GPIO); m.Power.GPIO != "" && err != nil {
+		d.wrong("modem.power.gpio", "is %q; expected chip:line, such as gpiochip0:17, or nothing", cut(m.Power.GPIO, 40))
+	}
+	if m.Power.Active != High && m.Power.Active != Low {
+		d.wrong("modem.power.active", "is %q; expected high or low: the level at which the modem has its power", cut(m.Power.Active, 40))
+	}
+	if m.Power.OffFor < offForLeast || m.Power.OffFor > offForMost {
+		d.wrong("modem.power.off_for", "is %s; expected %s to %s", m.Power.OffFor, offForLeast, offForMost)
+	}
+	if m.USBReset != Auto && m.USBReset != Off {
+		d.wrong("modem.usb_reset", "is %q; expected auto or off", cut(m.USBReset, 40))
+	}
+}
+
+// takeDuration reads a time such as 5s.
+func (d *document) takeDuration(path string, field *time.Duration, given string) {
+	if given == "" {
+		return
+	}
+	read, err := time.ParseDuration(given)
+	if err != nil {
+		d.wrong(path, "is %q; expected a time with its unit, such as 5s or 1500ms", cut(given, 40))
+		return
+	}
+	*field = read
 }
 
 func (d *document) wantAbsolute(path, value, or string) {
