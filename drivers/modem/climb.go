@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,12 +28,13 @@ func (m *Modem) up(ctx context.Context, say func(string)) error {
 // window is what the ladder knows of the present window. Owned by the holder of turn.
 type window struct {
 	taken    []rung
-	last     rung // as remembered when the window began
-	failures int  // likewise
-	led      bool // Up has led to data
-	mends    int  // how often data carried nothing since
-	harder   bool // a new binding was not enough against it
-	twice    bool // the phases were run again without a rung
+	lacking  []rung // that the board turned out not to have
+	last     rung   // as remembered when the window began
+	failures int    // likewise
+	led      bool   // Up has led to data
+	mends    int    // how often data carried nothing since
+	harder   bool   // a new binding was not enough against it
+	twice    bool   // the phases were run again without a rung
 	// restarted is when a rung restarted the module, or its port ended by itself; zero once it has been identified again.
 	restarted time.Time
 }
@@ -81,8 +83,11 @@ func (m *Modem) climb(ctx context.Context, say func(string), err error) error {
 		if next == rungGiveUp {
 			return m.giveUp(err, why)
 		}
+		if !m.take(ctx, next, backOff, err, say) {
+			m.window.lacking = append(m.window.lacking, next)
+			continue
+		}
 		m.window.taken = append(m.window.taken, next)
-		m.take(ctx, next, backOff, err, say)
 		switch {
 		case errors.Is(ctx.Err(), context.Canceled):
 			return ctx.Err()
@@ -118,6 +123,9 @@ func (m *Modem) progress(ctx context.Context) climb {
 // can lists the rungs that the port and the board allow now.
 func (m *Modem) can() (can []rung) {
 	for _, s := range ladder() {
+		if slices.Contains(m.window.lacking, s.rung) {
+			continue
+		}
 		if s.needy && m.alive() || !s.needy && len(m.levers(s.rung)) > 0 {
 			can = append(can, s.rung)
 		}

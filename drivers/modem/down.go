@@ -35,8 +35,11 @@ func (m *Modem) down(ctx context.Context) error {
 		if next, backOff = m.nextLowering(limit); next == rungGiveUp || limit.Err() != nil {
 			return m.shines(limit, next, errors.Join(ctx.Err(), err))
 		}
+		if !m.take(limit, next, backOff, fault(RadioOn, err, "the modem's radio does not go off"), func(string) {}) {
+			m.window.lacking = append(m.window.lacking, next)
+			continue
+		}
 		m.lowering.taken = append(m.lowering.taken, next)
-		m.take(limit, next, backOff, fault(RadioOn, err, "the modem's radio does not go off"), func(string) {})
 	}
 }
 

@@ -24,19 +24,25 @@ type (
 var _ resyncer = (*at.AT)(nil)
 
 // take waits for the back-off, takes one rung, and tells of it. That a rung failed does not end the climb: the phases
-// find out.
-func (m *Modem) take(ctx context.Context, r rung, backOff time.Duration, why error, say func(string)) {
+// find out. It is false when the board has no such rung.
+func (m *Modem) take(ctx context.Context, r rung, backOff time.Duration, why error, say func(string)) bool {
 	if backOff > 0 && pause(ctx, backOff) != nil {
-		return
+		return true
 	}
 	say(fmt.Sprintf("%s; trying %s", plainly(why), inWords([]rung{r})[0]))
 	limit, cancel := context.WithTimeout(ctx, rungTime)
 	defer cancel()
 	s := RecoveryStep{Rung: string(r), Why: plainly(why)}
-	if err := m.pull(limit, r); err != nil {
+	err := m.pull(limit, r)
+	if errors.Is(err, ErrNoLever) {
+		m.log.Debug("no recovery", "rung", r, "reason", err)
+		return false
+	}
+	if err != nil {
 		s.Err = err.Error()
 	}
 	m.recovered(s)
+	return true
 }
 
 // pull does what a rung is.
@@ -140,14 +146,18 @@ func (m *Modem) levers(r rung) (levers []Lever) {
 // lever pulls the first lever of a rung that can be pulled.
 func (m *Modem) lever(ctx context.Context, r rung) error {
 	m.drop() // before the device vanishes under it
-	var failed error
+	failed := ErrNoLever
 	for _, l := range m.levers(r) {
 		err := l.Pull(ctx)
-		m.window.restarted = time.Now() // also after an error: nobody knows how far it came
+		if err == nil || !errors.Is(err, ErrNoLever) {
+			m.window.restarted = time.Now() // also after an error: nobody knows how far it came
+		}
 		if err == nil {
 			return nil
 		}
-		failed = errors.Join(failed, fmt.Errorf("pull %s: %w", l, err))
+		if errors.Is(failed, ErrNoLever) {
+			failed = fmt.Errorf("pull %s: %w", l, err)
+		}
 	}
 	return failed
 }
