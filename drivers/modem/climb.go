@@ -43,7 +43,7 @@ type window struct {
 func (m *Modem) begin() {
 	known := m.recall()
 	m.window = window{last: rung(known.Rung), failures: known.Failures}
-	m.note(func(s *Status) { s.Recovery = nil })
+	m.note(func(s *Status) { s.Recovery, s.FlashWrites = nil, max(s.FlashWrites, known.FlashWrites) })
 }
 
 // keepFailure remembers a window without data.

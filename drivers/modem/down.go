@@ -26,16 +26,16 @@ func (m *Modem) down(ctx context.Context) error {
 	defer cancel()
 	defer m.end()
 	for {
-		next, backOff := m.nextLowering(limit)
-		err := m.tryLowering(limit, next)
+		err := m.tryLowering(limit, m.nextLowering())
 		if err == nil || errors.Is(err, ErrNotPresent) {
 			m.lowering, m.window.restarted = lowering{}, time.Time{}
 			return err
 		}
-		if next, backOff = m.nextLowering(limit); next == rungGiveUp || limit.Err() != nil {
+		next := m.nextLowering()
+		if end, _ := limit.Deadline(); next == rungGiveUp || time.Until(end) < m.cfg.Times.Poll {
 			return m.shines(limit, next, errors.Join(ctx.Err(), err))
 		}
-		if !m.take(limit, next, backOff, fault(RadioOn, err, "the modem's radio does not go off"), func(string) {}) {
+		if !m.take(limit, next, m.cfg.Times.Poll, fault(RadioOn, err, "the modem's radio does not go off"), func(string) {}) {
 			m.window.lacking = append(m.window.lacking, next)
 			continue
 		}
@@ -43,14 +43,13 @@ func (m *Modem) down(ctx context.Context) error {
 	}
 }
 
-// nextLowering decides on the next rung for a radio that does not go off.
-func (m *Modem) nextLowering(ctx context.Context) (rung, time.Duration) {
-	c := m.progress(ctx)
-	c.taken, c.last, c.failures = m.lowering.taken, "", m.lowering.failures
-	if c.left > 2*m.cfg.Times.Poll {
-		c.left = math.MaxInt64 // what is not lowered now is lowered by the next Down: a rung is not lost
-	}
-	return nextRung(c, shining)
+// nextLowering decides on the next rung for a radio that does not go off. How much time is left does not matter: what a
+// rung has not led to by the end of this Down is seen by the next.
+func (m *Modem) nextLowering() rung {
+	next, _ := nextRung(climb{
+		taken: m.lowering.taken, failures: m.lowering.failures, can: m.can(), left: math.MaxInt64,
+	}, shining)
+	return next
 }
 
 // tryLowering lowers the module, which it looks for again when its port ends meanwhile. Where a rung could help, it has

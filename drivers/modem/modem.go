@@ -38,6 +38,7 @@ type Modem struct {
 	domains    []string // registration queries that the module knows
 	window     window   // what the recovery ladder knows
 	lowering   lowering // likewise, of a radio that does not go off
+	deselected bool     // the module was told to belong to no network
 
 	mu     sync.Mutex
 	status Status

@@ -61,11 +61,23 @@ func (m *Modem) leaveNetwork(ctx context.Context) error {
 	if !m.alive() {
 		return at.ErrClosed
 	}
-	_, err := m.command(ctx, operator, "+COPS=2")
-	if err == nil {
-		m.wrote(1)
+	if _, err := m.command(ctx, operator, "+COPS=2"); err != nil {
+		return err
 	}
-	return err
+	m.deselected = true
+	m.wrote(1)
+	return nil
+}
+
+// reselect takes leaveNetwork back; an operator that the configuration names is chosen anyway.
+func (m *Modem) reselect(ctx context.Context, _ func(string)) error {
+	_, err := m.command(ctx, operator, "+COPS=0")
+	if err != nil {
+		return err
+	}
+	m.deselected = false
+	m.wrote(1)
+	return nil
 }
 
 // waitUnregistered: a module has been seen to answer +CFUN=4 with OK and to stay registered for seconds.

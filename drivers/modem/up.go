@@ -24,7 +24,7 @@ func (m *Modem) phases() []phase {
 	if !m.window.restarted.IsZero() {
 		t.Find *= 3 // it boots: 13 s for many modules, 30 s and more for some with 5G
 	}
-	return []phase{
+	all := []phase{
 		{"looking for the modem", t.Find, m.find, NoModem,
 			"no cellular modem answers: check that it is plugged in and powered"},
 		{"identifying the modem", t.Setup, m.identify, NoModem,
@@ -35,10 +35,16 @@ func (m *Modem) phases() []phase {
 			"the modem does not take its configuration: switch the appliance off and on"},
 		{"switching the radio on", t.Setup, m.radioOn, NoModem,
 			"the modem does not switch its radio on: switch the appliance off and on"},
-		{"registering with the network", t.Register, m.register, NoNetwork,
+	}
+	if m.deselected {
+		all = append(all, phase{"choosing a network again", t.Setup, m.reselect, NoModem,
+			"the modem does not choose a network again: switch the appliance off and on"})
+	}
+	return append(all,
+		phase{"registering with the network", t.Register, m.register, NoNetwork,
 			"no network accepted the modem in time: check the antenna, the coverage, and that the SIM's contract is active"},
 		m.dataPhase(),
-	}
+	)
 }
 
 // dataPhase is the last phase of the way up, which Mend runs by itself.
@@ -87,7 +93,7 @@ func (m *Modem) runPhase(ctx context.Context, p phase, say func(string)) error {
 		return fault(p.kind, errors.Join(ctx.Err(), err), "%s", p.late)
 	case errors.Is(err, at.ErrClosed):
 		return fault(NoModem, err, "the modem vanished while %s: check its plug and its power supply", p.say)
-	case errors.Is(err, at.ErrNoAnswer):
+	case errors.Is(err, at.ErrNoAnswer) && m.port != nil:
 		return fault(NoModem, err, "the modem stopped answering while %s: switch the appliance off and on", p.say)
 	}
 	return fault(p.kind, err, "%s", p.late)
