@@ -19,7 +19,7 @@ func (m *Modem) up(ctx context.Context, say func(string)) error {
 	switch {
 	case err == nil:
 		m.window.led = true
-	case !errors.Is(ctx.Err(), context.Canceled) && m.classify(err) != lasting:
+	case !errors.Is(ctx.Err(), context.Canceled) && m.classify(err) != failFinal:
 		m.keepFailure()
 	}
 	return err
@@ -41,14 +41,24 @@ type window struct {
 
 // begin starts a window.
 func (m *Modem) begin() {
-	known := m.recall()
+	known, err := m.cfg.Memory.Load()
+	if err != nil {
+		m.log.Warn("the modem's memory cannot be read", "error", err) // the ladder is climbed from its foot
+	}
 	m.window = window{last: rung(known.Rung), failures: known.Failures}
-	m.note(func(s *Status) { s.Recovery, s.FlashWrites = nil, max(s.FlashWrites, known.FlashWrites) })
+	m.note(func(s *Status) { s.Recovery = nil })
+}
+
+// keep changes what the next windows find. A ladder that is forgotten is climbed from its foot: that ends nothing.
+func (m *Modem) keep(change func(*Remembered)) {
+	if err := m.remember(change); err != nil {
+		m.log.Warn("the recovery is not remembered", "error", err)
+	}
 }
 
 // keepFailure remembers a window without data.
 func (m *Modem) keepFailure() {
-	m.remember(func(r *Remembered) {
+	m.keep(func(r *Remembered) {
 		r.Failures++
 		if n := len(m.window.taken); n > 0 {
 			r.Rung = string(m.window.taken[n-1])
@@ -67,7 +77,9 @@ func (m *Modem) end() {
 		m.keepFailure()
 		return
 	}
-	m.remember(func(r *Remembered) { r.Rung, r.Failures = "", 0 })
+	if w.last != "" || w.failures > 0 { // a memory may be a file: nothing to forget, nothing to write
+		m.keep(func(r *Remembered) { r.Rung, r.Failures = "", 0 })
+	}
 }
 
 // climb takes rung after rung until the phases succeed; err is what failed first. An error is named, unless ctx was
@@ -152,20 +164,20 @@ func (m *Modem) classify(err error) failure {
 	_, late := errors.AsType[*at.TimeoutError](err)
 	switch {
 	case ok && (named.Final || named.Kind == NoSIM):
-		return lasting
+		return failFinal
 	case errors.Is(err, errLame):
-		return lame
+		return failLame
 	case errors.Is(err, ErrNotPresent):
-		return absent
+		return failAbsent
 	case !m.alive(), late, errors.Is(err, at.ErrClosed), errors.Is(err, at.ErrNoAnswer):
-		return silent
+		return failSilent
 	}
-	return stuck
+	return failStuck
 }
 
 // giveUp names what is wrong, and what was tried against it.
 func (m *Modem) giveUp(err error, why failure) error {
-	if why == lasting || len(m.window.taken) == 0 {
+	if why == failFinal || len(m.window.taken) == 0 {
 		return err
 	}
 	m.recovered(RecoveryStep{Rung: string(rungGiveUp), Why: plainly(err)})

@@ -77,6 +77,9 @@ type Lever interface {
 func (c Config) withDefaults() Config {
 	c.CID = cmp.Or(c.CID, 1)
 	c.Type = cmp.Or(c.Type, "IP")
+	if c.Memory == nil {
+		c.Memory = &volatile{}
+	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}

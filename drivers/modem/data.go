@@ -26,8 +26,8 @@ func (m *Modem) startData(ctx context.Context, say func(string)) error {
 		if fatal(err) && ctx.Err() == nil {
 			return err
 		}
-		if final := hopeless(refused, m.cfg.APN); final != nil {
-			return final
+		if verdict := hopeless(refused, m.cfg.APN); verdict != nil {
+			return verdict
 		}
 		if werr := m.await(ctx); werr != nil {
 			if errors.Is(werr, at.ErrClosed) {
@@ -93,11 +93,11 @@ func (m *Modem) proveData(ctx context.Context) (missing string, err error) {
 func hopeless(err error, apn string) error {
 	switch at.CodeOf(err) {
 	case 127, 133:
-		return verdict(NoNetwork, err, "the network does not know the APN %q for this SIM: ask the SIM's provider which APN to configure", apn)
+		return lasting(NoNetwork, err, "the network does not know the APN %q for this SIM: ask the SIM's provider which APN to configure", apn)
 	case 129, 149:
-		return verdict(NoNetwork, err, "the network refuses the user name or password of the APN %q: correct them in the configuration", apn)
+		return lasting(NoNetwork, err, "the network refuses the user name or password of the APN %q: correct them in the configuration", apn)
 	case 177:
-		return verdict(NoNetwork, err, "the operator has barred data on this SIM: check its contract")
+		return lasting(NoNetwork, err, "the operator has barred data on this SIM: check its contract")
 	}
 	return nil
 }

@@ -48,7 +48,7 @@ func (m *Modem) down(ctx context.Context) error {
 func (m *Modem) nextLowering() rung {
 	next, _ := nextRung(climb{
 		taken: m.lowering.taken, failures: m.lowering.failures, can: m.can(), left: math.MaxInt64,
-	}, shining)
+	}, failShining)
 	return next
 }
 

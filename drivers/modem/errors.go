@@ -27,7 +27,9 @@ type Error struct {
 	Kind   Kind
 	Detail string
 	Cause  error // may be nil
-	Final  bool  // another try changes nothing
+	// Final: another try changes nothing before a person has changed something: the card, its contract, the
+	// configuration.
+	Final bool
 }
 
 func (e *Error) Error() string {
@@ -44,9 +46,9 @@ func fault(kind Kind, cause error, format string, args ...any) *Error {
 	return &Error{Kind: kind, Detail: fmt.Sprintf(format, args...), Cause: cause}
 }
 
-// verdict is a fault that another try does not change.
-func verdict(kind Kind, cause error, format string, args ...any) *Error {
-	f := fault(kind, cause, format, args...)
-	f.Final = true
-	return f
+// lasting is a fault that another try does not cure.
+func lasting(kind Kind, cause error, format string, args ...any) *Error {
+	e := fault(kind, cause, format, args...)
+	e.Final = true
+	return e
 }

@@ -50,24 +50,24 @@ type failure string
 
 // Failures.
 const (
-	lasting failure = "lasting" // another try changes nothing: a refused SIM, a wrong APN, no SIM
-	absent  failure = "absent"  // nothing is on the bus
-	silent  failure = "silent"  // the port is closed, or does not answer
-	stuck   failure = "stuck"   // the module answers, and does not do what it is told
-	lame    failure = "lame"    // data is on, and carries nothing
-	shining failure = "shining" // the radio does not go off
+	failFinal   failure = "final"   // another try changes nothing: a refused SIM, a wrong APN, no SIM
+	failAbsent  failure = "absent"  // nothing is on the bus
+	failSilent  failure = "silent"  // the port is closed, or does not answer
+	failStuck   failure = "stuck"   // the module answers, and does not do what it is told
+	failLame    failure = "lame"    // data is on, and carries nothing
+	failShining failure = "shining" // the radio does not go off
 )
 
 // entry is the lowest rung that could help; empty: none does.
 func (f failure) entry() rung {
 	switch f {
-	case absent:
+	case failAbsent:
 		return rungPower
-	case silent:
+	case failSilent:
 		return rungResync
-	case stuck, lame:
+	case failStuck, failLame:
 		return rungCycle
-	case shining:
+	case failShining:
 		return rungReset
 	}
 	return ""

@@ -38,15 +38,15 @@ func TestLadderFromEachFailure(t *testing.T) {
 		can  []rung
 		want []rung
 	}{
-		{lasting, all(), nil},
-		{absent, all(), []rung{rungPower}},
-		{absent, []rung{rungResync, rungUSB}, nil},
-		{silent, all(), []rung{rungResync, rungHangUp, rungCycle, rungReset, rungUSB, rungPower}},
-		{silent, []rung{rungUSB, rungPower}, []rung{rungUSB, rungPower}},
-		{silent, nil, nil},
-		{stuck, all(), []rung{rungCycle, rungReset, rungUSB, rungPower}},
-		{lame, []rung{rungCycle, rungReset}, []rung{rungCycle, rungReset}},
-		{shining, all(), []rung{rungReset, rungUSB, rungPower}},
+		{failFinal, all(), nil},
+		{failAbsent, all(), []rung{rungPower}},
+		{failAbsent, []rung{rungResync, rungUSB}, nil},
+		{failSilent, all(), []rung{rungResync, rungHangUp, rungCycle, rungReset, rungUSB, rungPower}},
+		{failSilent, []rung{rungUSB, rungPower}, []rung{rungUSB, rungPower}},
+		{failSilent, nil, nil},
+		{failStuck, all(), []rung{rungCycle, rungReset, rungUSB, rungPower}},
+		{failLame, []rung{rungCycle, rungReset}, []rung{rungCycle, rungReset}},
+		{failShining, all(), []rung{rungReset, rungUSB, rungPower}},
 	} {
 		if got := walk(unhurried(c.can...), c.f); !slices.Equal(got, c.want) {
 			t.Errorf("%s with %v: %v, want %v", c.f, c.can, got, c.want)
@@ -61,7 +61,7 @@ func TestLadderOverWindows(t *testing.T) {
 	hard := map[rung]int{}
 	var early [][]rung
 	for range 1000 {
-		taken := walk(c, stuck)
+		taken := walk(c, failStuck)
 		for i, r := range taken {
 			if slices.Contains(taken[:i], r) {
 				t.Fatalf("window after %d failures takes %s twice: %v", c.failures, r, taken)
@@ -84,7 +84,7 @@ func TestLadderOverWindows(t *testing.T) {
 	}
 	c = unhurried(all()...)
 	c.last, c.failures = rungCycle, 1
-	if got := walk(c, silent); !slices.Equal(got, []rung{rungReset, rungUSB, rungPower}) {
+	if got := walk(c, failSilent); !slices.Equal(got, []rung{rungReset, rungUSB, rungPower}) {
 		t.Errorf("after a window whose last rung was the radio's cycle: %v", got)
 	}
 }
@@ -92,7 +92,7 @@ func TestLadderOverWindows(t *testing.T) {
 // TestLadderKeepsTheTime: no rung is begun that the window has no time for, and a back-off takes a quarter of what is left
 // at most. Every combination is walked.
 func TestLadderKeepsTheTime(t *testing.T) {
-	for _, f := range []failure{lasting, absent, silent, stuck, lame, shining} {
+	for _, f := range []failure{failFinal, failAbsent, failSilent, failStuck, failLame, failShining} {
 		for _, last := range append(all(), "") {
 			for failures := range 70 {
 				for left := time.Duration(0); left < 4*time.Minute; left += 7 * time.Second {
@@ -116,7 +116,7 @@ func TestBackOffGrows(t *testing.T) {
 	for failures := range 6 {
 		c := unhurried(all()...)
 		c.failures = failures
-		_, backOff := nextRung(c, stuck)
+		_, backOff := nextRung(c, failStuck)
 		got = append(got, backOff)
 	}
 	want := []time.Duration{2 * time.Second, 4 * time.Second, 8 * time.Second, 16 * time.Second, 16 * time.Second, 16 * time.Second}

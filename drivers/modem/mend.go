@@ -30,8 +30,9 @@ func (m *Modem) mend(ctx context.Context, say func(string)) error {
 // rebind ends the data and starts it anew.
 func (m *Modem) rebind(ctx context.Context, say func(string)) error {
 	say("no traffic; starting data anew")
-	err := m.runSteps(ctx, m.profile.DataOff)
-	if !fatal(err) {
+	ending := phase{"ending data", m.cfg.Times.Data, m.endData, NoModem, "the modem stopped answering: switch the appliance off and on"}
+	err := m.runPhase(ctx, ending, say)
+	if err == nil {
 		err = m.runPhase(ctx, m.dataPhase(), say)
 	}
 	s := RecoveryStep{Rung: string(rungRebind), Why: errLame.Error()}
@@ -40,4 +41,12 @@ func (m *Modem) rebind(ctx context.Context, say func(string)) error {
 	}
 	m.recovered(s)
 	return err
+}
+
+// endData runs the steps that end the data context; that one is refused is no failure.
+func (m *Modem) endData(ctx context.Context, _ func(string)) error {
+	if err := m.runSteps(ctx, m.profile.DataOff); fatal(err) {
+		return err
+	}
+	return nil
 }

@@ -40,19 +40,24 @@ type Modem struct {
 	lowering   lowering // likewise, of a radio that does not go off
 	deselected bool     // the module was told to belong to no network
 
+	memory sync.Mutex // one change of cfg.Memory at a time
+
 	mu     sync.Mutex
 	status Status
 	closed <-chan struct{} // of the open port; nil when none
+	flash  uint64          // writes counted; kept in cfg.Memory
 }
 
 // New makes a Modem. Nothing is opened or sent before Up or Down.
 func New(cfg Config, open Opener) *Modem {
 	cfg = cfg.withDefaults()
-	return &Modem{
+	m := &Modem{
 		cfg: cfg, open: open, log: cfg.Log,
 		turn: make(chan struct{}, 1), wake: make(chan struct{}, 1),
 		status: Status{SIM: "unknown", Radio: "unknown"},
 	}
+	m.recall()
+	return m
 }
 
 // Up takes the module to an active, proven data context. Errors that a person can act on are *Error.
@@ -111,6 +116,7 @@ func (m *Modem) Status() Status {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	s := m.status
+	s.FlashWrites = m.flash
 	select {
 	case <-m.closed:
 		s.Present, s.Radio, s.Registered, s.Data, s.SignalDBm = false, "unknown", false, false, nil

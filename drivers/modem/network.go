@@ -1,6 +1,7 @@
 package modem
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -61,11 +62,11 @@ func (m *Modem) defineContext(ctx context.Context) error {
 		}
 	}
 	if strings.ContainsAny(m.cfg.APN, "\",;\r\n") {
-		return verdict(NoNetwork, nil, "the APN %q holds characters that no APN has: correct it in the configuration", m.cfg.APN)
+		return lasting(NoNetwork, nil, "the APN %q holds characters that no APN has: correct it in the configuration", m.cfg.APN)
 	}
 	_, err = m.command(ctx, quick, fmt.Sprintf(`+CGDCONT=%d,"%s","%s"`, m.cfg.CID, m.cfg.Type, m.cfg.APN))
 	if err != nil && !fatal(err) {
-		return verdict(NoNetwork, err, "the modem refuses the APN %q: correct it in the configuration", m.cfg.APN)
+		return lasting(NoNetwork, err, "the modem refuses the APN %q: correct it in the configuration", m.cfg.APN)
 	}
 	return err
 }
@@ -83,7 +84,7 @@ func pdpType(configured string) string {
 func (m *Modem) setFunction(ctx context.Context, n int, reached func(int) bool) error {
 	trouble := errors.New("no answer")
 	for {
-		_, refused := m.command(ctx, m.functionTime(), fmt.Sprintf("+CFUN=%d", n))
+		_, refused := m.command(ctx, cmp.Or(m.profile.Function, function), fmt.Sprintf("+CFUN=%d", n))
 		if ctx.Err() == nil && fatal(refused) {
 			return refused
 		}
@@ -100,14 +101,6 @@ func (m *Modem) setFunction(ctx context.Context, n int, reached func(int) bool) 
 			return fmt.Errorf("%w: %w", trouble, err)
 		}
 	}
-}
-
-// functionTime is how long +CFUN may take.
-func (m *Modem) functionTime() time.Duration {
-	if m.profile.Function > 0 {
-		return m.profile.Function
-	}
-	return function
 }
 
 func orElse(errs ...error) error {
@@ -164,7 +157,7 @@ func (m *Modem) register(ctx context.Context, say func(string)) error {
 			denied = time.Now()
 			say("the network refused the SIM; trying others")
 		case time.Since(denied) >= m.cfg.Times.Denied:
-			return verdict(NoNetwork, nil, "the network refuses this SIM: check that it is activated, paid for, and allowed at this place")
+			return lasting(NoNetwork, nil, "the network refuses this SIM: check that it is activated, paid for, and allowed at this place")
 		}
 		if err := m.await(ctx); err != nil {
 			return err

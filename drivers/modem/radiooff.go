@@ -1,8 +1,10 @@
 package modem
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"time"
 
 	"airlock/drivers/at"
 	"airlock/drivers/modem/reply"
@@ -38,6 +40,9 @@ func (m *Modem) switchOff(ctx context.Context) error {
 		}
 	}
 }
+
+// functionTime is how long +CFUN may take.
+func (m *Modem) functionTime() time.Duration { return cmp.Or(m.profile.Function, function) }
 
 // tryOff sends one level and reads back. err says that the module is gone or silent.
 func (m *Modem) tryOff(ctx context.Context, level int) (off bool, refused, err error) {
@@ -90,13 +95,18 @@ func (m *Modem) waitUnregistered(ctx context.Context) error {
 		if fatal(err) {
 			return err
 		}
+		trouble := fmt.Errorf("%s? still says registered with +CFUN=4", still)
 		if err == nil && still == "" {
 			m.note(func(s *Status) { s.Registered, s.Operator, s.Access, s.SignalDBm = false, "", "", nil })
-			_, err := m.readFunction(ctx)
-			return err
+			on, err := m.readFunction(ctx)
+			if fatal(err) || err == nil && m.profile.off(on) {
+				return err
+			}
+			// Said to be on again: the module restarted, or an unsolicited +CFUN: 1 came behind the reply.
+			trouble = fmt.Errorf("+CFUN? reads back %d after +CFUN=4", on)
 		}
 		if m.await(ctx) != nil {
-			return orElse(err, fmt.Errorf("%s? still says registered with +CFUN=4", still))
+			return orElse(err, trouble)
 		}
 	}
 }

@@ -39,7 +39,7 @@ type Status struct {
 
 // unknown is the status of a module of which nothing was read yet; what was done to it stays known.
 func (s Status) unknown() Status {
-	return Status{SIM: "unknown", Radio: "unknown", Recovery: s.Recovery, FlashWrites: s.FlashWrites}
+	return Status{SIM: "unknown", Radio: "unknown", Recovery: s.Recovery}
 }
 
 // Signal is what the receiver measures, by the query that tells most on this family; nil members were not told.

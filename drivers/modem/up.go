@@ -74,7 +74,7 @@ func (m *Modem) within(ctx context.Context, p phase) time.Duration {
 	if !bounded {
 		return p.within
 	}
-	if next, _ := nextRung(m.progress(ctx), stuck); next == rungGiveUp {
+	if next, _ := nextRung(m.progress(ctx), failStuck); next == rungGiveUp {
 		return p.within
 	}
 	return min(p.within, max(time.Until(end)/2, enough))
