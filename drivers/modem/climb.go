@@ -138,7 +138,11 @@ func (m *Modem) can() (can []rung) {
 		if slices.Contains(m.window.lacking, s.rung) {
 			continue
 		}
-		if s.needy && m.alive() || !s.needy && len(m.levers(s.rung)) > 0 {
+		switch {
+		case s.rung == rungResync && (m.port != nil || m.window.led):
+			// Also when the port has ended: a module that restarted by itself only has to be found again.
+			can = append(can, s.rung)
+		case s.needy && m.alive(), !s.needy && len(m.levers(s.rung)) > 0:
 			can = append(can, s.rung)
 		}
 	}

@@ -28,7 +28,7 @@ type step struct {
 	polls int    // back-off before it, in Times.Poll; doubled by each window in a row that failed, three times at most
 	// needs is what the rung and the shortest way up behind it take; a rung is not begun with less time left.
 	needs time.Duration
-	needy bool // needs a port that is open
+	needy bool // needs a port that is open; a new dialogue may open it anew
 	hard  bool // restarts the module: rationed over windows, see rationed
 }
 

@@ -3,6 +3,8 @@ package modem
 import (
 	"context"
 	"errors"
+
+	"airlock/drivers/at"
 )
 
 // errLame is what only the caller of Mend can see.
@@ -12,7 +14,7 @@ var errLame = errors.New("nothing comes back over the data connection")
 // and is what a module needs whose own DHCP server answers for a context that it has lost. From the second call on the
 // ladder is climbed.
 func (m *Modem) mend(ctx context.Context, say func(string)) error {
-	if m.port == nil || !m.identified {
+	if !m.window.led {
 		return fault(NoModem, nil, "the modem has to be brought up before its data can be mended")
 	}
 	m.note(func(s *Status) { s.Data = false })
@@ -30,6 +32,9 @@ func (m *Modem) mend(ctx context.Context, say func(string)) error {
 // rebind ends the data and starts it anew.
 func (m *Modem) rebind(ctx context.Context, say func(string)) error {
 	say("no traffic; starting data anew")
+	if m.port == nil {
+		return fault(NoModem, at.ErrClosed, "the modem vanished while data was on: check its plug and its power supply")
+	}
 	ending := phase{"ending data", m.cfg.Times.Data, m.endData, NoModem, "the modem stopped answering: switch the appliance off and on"}
 	err := m.runPhase(ctx, ending, say)
 	if err == nil {

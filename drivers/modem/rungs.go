@@ -60,8 +60,13 @@ func (m *Modem) pull(ctx context.Context, r rung) error {
 	return m.lever(ctx, r)
 }
 
-// resync proves that no answer is outstanding. A port that fails is opened anew.
+// resync proves that no answer is outstanding. A port that fails, or has ended, is opened anew.
 func (m *Modem) resync(ctx context.Context) error {
+	if !m.alive() {
+		m.drop()
+		m.window.restarted = time.Now()
+		return nil
+	}
 	if port, ok := m.port.(resyncer); ok {
 		return m.orDrop(port.Sync(ctx))
 	}

@@ -448,3 +448,19 @@ func TestClimbIsCancelled(t *testing.T) {
 		})
 	}
 }
+
+// A module that restarts by itself on the way up is found again, without any lever.
+func TestRestartOnTheWayUp(t *testing.T) {
+	for _, at := range []string{"AT+CGMM", "AT+CPIN?", "AT+CFUN=1", "2 AT+CEREG?", "AT+CGPADDR"} {
+		cfg := modemsim.Config{Times: modemsim.Lifelike(), Script: parsed(t, "command "+at+": reset 6s")}
+		onBoard(t, cfg, nil, func(t *testing.T, b *board) {
+			if err := b.up(upTime); err != nil {
+				t.Errorf("reset at %s: Up = %v", at, err)
+			}
+			b.wantRungs("resync")
+			if err := b.down(); err != nil {
+				t.Errorf("reset at %s: Down = %v", at, err)
+			}
+		})
+	}
+}
