@@ -46,7 +46,7 @@ func TestProblem(t *testing.T) {
 func TestNoModem(t *testing.T) {
 	driver := modem.New(modem.Config{Times: modem.Times{Find: 50 * time.Millisecond, Poll: 10 * time.Millisecond}},
 		fixedPort("/nowhere/ttyUSB0", quiet(), func() (string, error) { return "", nil }))
-	m := &Modem{driver: driver}
+	m := &Modem{driver}
 	if err := m.Down(t.Context()); err != nil {
 		t.Errorf("Down() = %v, want nil: nothing is there that could transmit", err)
 	}

@@ -150,12 +150,12 @@ func Power(c config.Modem) *gpio.Power {
 
 // levers are what can be pulled on this board, the gentlest first. A line for the power takes the place of the USB
 // port's: it is known to cut it.
-func levers(c config.Modem, at *place, power *gpio.Power) (all []modem.Lever) {
+func levers(c config.Modem, at *place) (all []modem.Lever) {
 	if c.USBReset != config.Off {
 		all = append(all, usbReset{at})
 	}
-	switch {
-	case power != nil:
+	switch power := Power(c); {
+	case power != nil: // its line is held until this process ends
 		all = append(all, power)
 	case c.USBReset != config.Off:
 		all = append(all, portPower{at, c.Power.OffFor})
@@ -163,8 +163,8 @@ func levers(c config.Modem, at *place, power *gpio.Power) (all []modem.Lever) {
 	return all
 }
 
-// recovery is what was done to the module, in netd's words.
-func recovery(steps []modem.RecoveryStep) (all []windows.RecoveryStep) {
+// recoveryOf is what was done to the module, in netd's words.
+func recoveryOf(steps []modem.RecoveryStep) (all []windows.RecoveryStep) {
 	for _, s := range steps {
 		all = append(all, windows.RecoveryStep(s))
 	}

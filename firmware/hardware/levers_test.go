@@ -99,7 +99,7 @@ func TestLeversByConfiguration(t *testing.T) {
 		node := config.Default().Modem
 		node.USBReset, node.Power.GPIO, node.Power.Active = c.usb, c.gpio, config.Low
 		var got []string
-		for _, l := range levers(node, newPlace(node), Power(node)) {
+		for _, l := range levers(node, newPlace(node)) {
 			name := l.String()
 			switch l := l.(type) {
 			case portPower:

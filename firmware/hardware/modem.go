@@ -12,7 +12,6 @@ import (
 	"strings"
 
 	"airlock/drivers/at"
-	"airlock/drivers/gpio"
 	"airlock/drivers/modem"
 	"airlock/drivers/serial"
 	"airlock/drivers/sysfs"
@@ -22,10 +21,7 @@ import (
 )
 
 // Modem is the module behind the outer door, as netd wants it.
-type Modem struct {
-	driver *modem.Modem
-	power  *gpio.Power // nil: the board has no line for it
-}
+type Modem struct{ driver *modem.Modem }
 
 var _ netd.Modem = (*Modem)(nil)
 
@@ -35,9 +31,8 @@ func NewModem(c config.Modem, log *slog.Logger) *Modem {
 	if c.Port != config.Auto {
 		open = fixedPort(c.Port, log, strangers)
 	}
-	at, power := newPlace(c), Power(c)
-	driver := modem.New(modem.Config{APN: c.APN, Log: log, Levers: levers(c, at, power)}, at.watched(open))
-	return &Modem{driver: driver, power: power}
+	at := newPlace(c)
+	return &Modem{modem.New(modem.Config{APN: c.APN, Log: log, Levers: levers(c, at)}, at.watched(open))}
 }
 
 // Up implements netd.Modem.
@@ -65,18 +60,12 @@ func (m *Modem) Status() windows.ModemStatus {
 	return windows.ModemStatus{
 		Present: s.Present, Model: strings.TrimSpace(s.Manufacturer + " " + s.Model), Firmware: s.Firmware, IMEI: s.IMEI,
 		SIM: s.SIM, Radio: s.Radio, Operator: s.Operator, Access: s.Access, SignalDBm: s.SignalDBm, Problem: s.Problem,
-		Recovery: recovery(s.Recovery), FlashWrites: s.FlashWrites,
+		Recovery: recoveryOf(s.Recovery), FlashWrites: s.FlashWrites,
 	}
 }
 
-// Close lets go of the port and of the power's line, without touching the radio.
-func (m *Modem) Close() error {
-	err := m.driver.Close()
-	if m.power != nil {
-		err = errors.Join(err, m.power.Close())
-	}
-	return err
-}
+// Close lets go of the port, without touching the radio.
+func (m *Modem) Close() error { return m.driver.Close() }
 
 // problem gives an error of the driver the code that netd's askers know.
 func problem(err error) error {

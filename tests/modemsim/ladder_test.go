@@ -69,7 +69,7 @@ func (b *board) open(ctx context.Context) (modem.Port, error) {
 	b.last = far
 	b.mu.Unlock()
 	b.tasks.Go(func() { b.sim.Serve(context.Background(), far) })
-	port := at.New(tap{near, b}, at.Options{})
+	port := at.New(overheard{near, b}, at.Options{})
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
 	if err := port.Sync(ctx); err != nil {
@@ -88,14 +88,14 @@ func (b *board) cut() {
 	}
 }
 
-// tap hears what the host sends.
-type tap struct {
+// overheard is a port that tells what the host sends.
+type overheard struct {
 	net.Conn
 	b *board
 }
 
 // Write passes on.
-func (p tap) Write(bytes []byte) (int, error) {
+func (p overheard) Write(bytes []byte) (int, error) {
 	command := strings.Trim(string(bytes), "\r\x1b")
 	p.b.mu.Lock()
 	p.b.sent = append(p.b.sent, command)
