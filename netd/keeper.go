@@ -55,6 +55,8 @@ type Keeper struct {
 	closing   bool               // Run's context has ended
 	readyOnce sync.Once
 
+	recovered time.Time // of the last step of the module's recovery in the record; owned by the action under way
+
 	mu        sync.Mutex
 	view      view                         // what the others may know; guarded by mu
 	approvals map[windows.Purpose]approval // guarded by mu

@@ -13,7 +13,10 @@ const (
 
 	leaseRenewal = time.Second // of an interlock lease of 3 s, so that two renewals may be late
 
-	outerRaiseTime = 4 * time.Minute // module from cold, registration, data context, DHCP, handshake
+	outerRaiseTime = 4 * time.Minute                 // module from cold, registration, data context, DHCP, handshake
+	moduleTime     = outerRaiseTime - 45*time.Second // of it for the module, so that lease and handshake have some
+	mendTime       = 50 * time.Second                // without so much left no mending is begun
+	callTime       = 30 * time.Second                // of it for the lease and the handshake behind it
 	innerRaiseTime = 30 * time.Second
 	lowerTime      = 45 * time.Second // one try; the module's radio is the slow part
 	handshakeTime  = 20 * time.Second // four initiations of WireGuard, which repeats every 5 s
@@ -21,6 +24,10 @@ const (
 	dialTime       = 15 * time.Second
 	drainTime      = 500 * time.Millisecond // for the peers' FIN, before the door is shut
 	budgetSlack    = 10 * time.Second       // for the lowering that follows the last second of a window
+
+	// smallTalk is what a module says by itself on its link: answers to ARP, a router's advertisements. Bytes beyond
+	// it come from behind the module.
+	smallTalk = 512
 
 	lowerTries  = 3                // failed lowerings in a row, after which the fault latches
 	retryPause  = time.Second      // before a lowering is tried again

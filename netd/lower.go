@@ -19,6 +19,7 @@ func (k *Keeper) lowerOuterDoor(ctx context.Context, w *window) error {
 		k.shutLink(ctx, windows.Outer, w),
 		attempt("switch the radio off", k.cfg.Modem.Down(ctx)),
 	}
+	_ = k.noteRecovery(w) // an error is in the log, and stops no lowering
 	err := errors.Join(failures...)
 	if err == nil {
 		_ = k.note(entryOf(w, recorder.RadioOff, windows.Outer)) // an error is in the log, and stops no lowering
@@ -67,7 +68,29 @@ func (k *Keeper) shutLink(ctx context.Context, door windows.Door, w *window) err
 	return errors.Join(shut, down)
 }
 
-// meter turns the interface's counters at the raising into the bytes of the window, once.
+// startMeter keeps the interface's counters at the raising. A link that is raised again in one window adds to what it
+// carried before.
+func (w *window) startMeter(link Link) {
+	m, ok := link.(Meter)
+	if !ok {
+		return
+	}
+	if w.counted {
+		w.pastIn, w.pastOut, w.counted = w.in, w.out, false
+	}
+	var err error
+	w.in, w.out, err = m.Counters()
+	w.metered = err == nil
+}
+
+// lease keeps what has come in by the time that the link has its address.
+func (w *window) lease(link Link) {
+	if m, ok := link.(Meter); ok {
+		w.leased, _, _ = m.Counters() // after an error nothing is taken for heard
+	}
+}
+
+// meter turns the interface's counters at the raising into the bytes of the window, once for each raising.
 func (w *window) meter(link Link) {
 	m, ok := link.(Meter)
 	if !ok || !w.metered || w.counted {
@@ -75,14 +98,15 @@ func (w *window) meter(link Link) {
 	}
 	w.counted = true
 	in, out, err := m.Counters()
-	if err != nil { // the interface is gone, and its counters with it
-		w.metered = false
+	switch {
+	case err != nil: // the interface is gone, and its counters with it
+		w.in, w.out = w.pastIn, w.pastOut
+		w.metered = w.pastIn+w.pastOut > 0
 		return
-	}
-	if in >= w.in && out >= w.out { // else it came back in between, and began anew
+	case in >= w.in && out >= w.out: // else it came back in between, and began anew
 		in, out = in-w.in, out-w.out
 	}
-	w.in, w.out = in, out
+	w.in, w.out = w.pastIn+in, w.pastOut+out
 }
 
 // entryOf is a line about a door, with its window if it has one.

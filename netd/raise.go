@@ -106,30 +106,19 @@ func (k *Keeper) raiseOuterDoor(ctx context.Context, w *window) error {
 		return ctx.Err()
 	}
 	say := k.sayer(w, windows.Raising)
-	if err := k.cfg.Modem.Up(ctx, say); err != nil {
+	up, stop := context.WithTimeout(ctx, moduleTime)
+	defer stop()
+	err := k.cfg.Modem.Up(up, say)
+	if rerr := k.noteRecovery(w); rerr != nil {
+		return rerr
+	}
+	if err != nil {
 		return windows.AsProblem(err, windows.CodeNoModem, "bring the modem up")
 	}
 	if err := k.note(w.entry(recorder.RadioOn)); err != nil {
 		return err
 	}
-	if err := k.raiseLink(ctx, w, outerRaiseTime, addressing(), say); err != nil {
-		return err
-	}
-	hub, err := k.findHub(ctx, w)
-	if err != nil {
-		return err
-	}
-	say(fmt.Sprintf("Calling the hub at %s", hub))
-	peer := w.plan.peer
-	peer.Hub = hub
-	shake, stop := context.WithTimeout(ctx, handshakeTime)
-	defer stop()
-	if err := k.cfg.Tunnel.Up(shake, peer); err != nil {
-		return silentHub(w.request.Purpose, hub.String(), err)
-	}
-	e := w.entry(recorder.TunnelUp)
-	e.Address = hub.String()
-	return k.note(e)
+	return k.reachHub(ctx, w, say)
 }
 
 // raiseInnerDoor raises the LAN. The radio is read back once more before: a module that was plugged in, or has started
@@ -170,13 +159,11 @@ func (k *Keeper) raiseLink(ctx context.Context, w *window, raising time.Duration
 	if err := k.note(e); err != nil {
 		return err
 	}
-	if m, ok := link.(Meter); ok {
-		w.in, w.out, err = m.Counters()
-		w.metered = err == nil
-	}
+	w.startMeter(link)
 	if w.network, err = link.Up(ctx, say); err != nil {
 		return windows.AsProblem(err, map[windows.Door]string{windows.Outer: windows.CodeNoNetwork, windows.Inner: windows.CodeNoLink}[door], "raise "+name)
 	}
+	w.lease(link)
 	e = w.entry(recorder.LinkUp)
 	e.Address = w.network.Address.String()
 	return k.note(e)

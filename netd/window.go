@@ -21,10 +21,15 @@ type window struct {
 	turn    chan struct{} // has one while the module is asked, and for good from hush on
 	hushed  sync.Once
 
-	network  Network          // set by the raising action, read after it is joined
-	in, out  uint64           // bytes at the raising, then of the window; owned by the action under way
-	metered  bool             // in and out are the interface's; owned by the action under way
-	counted  bool             // in and out are those of the window; owned by the action under way
+	network Network // set by the raising action, read after it is joined
+	in, out uint64  // bytes at the raising, then of the window; owned by the action under way
+	metered bool    // in and out are the interface's; owned by the action under way
+	counted bool    // in and out are those of the window; owned by the action under way
+	pastIn  uint64  // bytes before the link was raised again; owned by the action under way
+	pastOut uint64  // likewise
+	leased  uint64  // the interface's bytes in when it had its address; owned by the action under way
+	// answered: a name server has told the hub's address; owned by the action under way.
+	answered bool
 	approved string           // who said yes to it; empty: nobody had to; owned by the keeper's goroutine
 	opened   bool             // owned by the keeper's goroutine
 	reason   *windows.Problem // why it did not open, or ended early; owned by the keeper's goroutine

@@ -38,23 +38,6 @@ func (m *Modem) startData(ctx context.Context, say func(string)) error {
 	}
 }
 
-// mend takes the module from data that carries nothing to data.
-func (m *Modem) mend(ctx context.Context, say func(string)) error {
-	if m.port == nil || !m.identified {
-		return fault(NoModem, nil, "the modem has to be brought up before its data can be mended")
-	}
-	say("starting data anew")
-	if err := m.runSteps(ctx, m.profile.DataOff); fatal(err) {
-		return err
-	}
-	for _, p := range m.phases() {
-		if p.kind == NoNetwork && p.say == "starting data" {
-			return m.runPhase(ctx, p, say)
-		}
-	}
-	return nil
-}
-
 // runSteps runs the steps of a profile and returns the first refusal; later steps run all the same,
 // because a module refuses to activate what is active.
 func (m *Modem) runSteps(ctx context.Context, steps []Step) error {
@@ -110,11 +93,11 @@ func (m *Modem) proveData(ctx context.Context) (missing string, err error) {
 func hopeless(err error, apn string) error {
 	switch at.CodeOf(err) {
 	case 127, 133:
-		return fault(NoNetwork, err, "the network does not know the APN %q for this SIM: ask the SIM's provider which APN to configure", apn)
+		return lasting(NoNetwork, err, "the network does not know the APN %q for this SIM: ask the SIM's provider which APN to configure", apn)
 	case 129, 149:
-		return fault(NoNetwork, err, "the network refuses the user name or password of the APN %q: correct them in the configuration", apn)
+		return lasting(NoNetwork, err, "the network refuses the user name or password of the APN %q: correct them in the configuration", apn)
 	case 177:
-		return fault(NoNetwork, err, "the operator has barred data on this SIM: check its contract")
+		return lasting(NoNetwork, err, "the operator has barred data on this SIM: check its contract")
 	}
 	return nil
 }

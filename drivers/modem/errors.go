@@ -8,6 +8,9 @@ import (
 // ErrNotPresent says that no module is there: no USB serial port, so nothing that could transmit over it.
 var ErrNotPresent = errors.New("no cellular module is present")
 
+// ErrNoLever is what a Lever returns when this board turns out not to have it: the rung counts as not taken.
+var ErrNoLever = errors.New("this board has no such lever")
+
 // Kind sorts errors by what a person has to look at.
 type Kind string
 

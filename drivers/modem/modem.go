@@ -38,6 +38,9 @@ type Modem struct {
 	domains    []string // registration queries that the module knows
 	apn        string   // of the data context, as configure chose it; empty: the module's
 	proved     string   // what was last written of user and password, to write it once
+	window     window   // what the recovery ladder knows
+	lowering   lowering // likewise, of a radio that does not go off
+	deselected bool     // the module was told to belong to no network
 
 	memory sync.Mutex // one change of cfg.Memory at a time
 

@@ -84,7 +84,7 @@ func (m *Modem) setOperator(ctx context.Context, within time.Duration, plmn stri
 	case plmn == "":
 		return fault(NoNetwork, err, "the modem does not go back to choosing its operator by itself: switch the appliance off and on")
 	}
-	return fault(NoNetwork, err, "the modem cannot register with the operator %s here: choose one that a scan finds, or none", plmn)
+	return lasting(NoNetwork, err, "the modem cannot register with the operator %s here: choose one that a scan finds, or none", plmn)
 }
 
 func checkPLMN(plmn string) error {

@@ -46,14 +46,15 @@ func (m *Modem) ensurePort(ctx context.Context) error {
 	}
 	port, err := m.open(ctx)
 	if err != nil {
-		m.note(func(s *Status) { *s = Status{SIM: "unknown", Radio: "unknown"} })
+		m.note(func(s *Status) { *s = s.unknown() })
 		return err
 	}
 	m.port, m.identified, m.domains, m.proved = port, false, nil, ""
 	m.listen()
 	m.listenForTime()
 	m.note(func(s *Status) {
-		*s = Status{Present: true, SIM: "unknown", Radio: "unknown"}
+		*s = s.unknown()
+		s.Present = true
 		if name, ok := port.(fmt.Stringer); ok {
 			s.Port = name.String()
 		}

@@ -37,6 +37,11 @@ type Status struct {
 	Problem      string // why the last Up or Down failed
 }
 
+// unknown is the status of a module of which nothing was read yet; what was done to it stays known.
+func (s Status) unknown() Status {
+	return Status{SIM: "unknown", Radio: "unknown", Recovery: s.Recovery}
+}
+
 // Signal is what the receiver measures, by the query that tells most on this family; nil members were not told.
 type Signal struct {
 	Query  string // the command that told
@@ -56,7 +61,7 @@ type NetworkTime struct {
 // RecoveryStep is one rung of the recovery ladder that was taken.
 type RecoveryStep struct {
 	At   time.Time
-	Rung string // resync, hang-up, cfun, vendor-reset, usb-reset, power, give-up
+	Rung string // rebind, resync, hang-up, cfun, vendor-reset, usb-reset, power, give-up
 	Why  string // what had failed
 	Err  string // why the rung itself failed; empty: it was taken
 }

@@ -21,7 +21,10 @@ type phase struct {
 
 func (m *Modem) phases() []phase {
 	t := m.cfg.Times
-	return []phase{
+	if !m.window.restarted.IsZero() {
+		t.Find *= 3 // it boots: 13 s for many modules, 30 s and more for some with 5G
+	}
+	all := []phase{
 		{"looking for the modem", t.Find, m.find, NoModem,
 			"no cellular modem answers: check that it is plugged in and powered"},
 		{"identifying the modem", t.Setup, m.identify, NoModem,
@@ -32,15 +35,26 @@ func (m *Modem) phases() []phase {
 			"the modem does not take its configuration: switch the appliance off and on"},
 		{"switching the radio on", t.Setup, m.radioOn, NoModem,
 			"the modem does not switch its radio on: switch the appliance off and on"},
-		{"registering with the network", t.Register, m.register, NoNetwork,
-			"no network accepted the modem in time: check the antenna, the coverage, and that the SIM's contract is active"},
-		{"starting data", t.Data, m.startData, NoNetwork,
-			"the network gives no data connection: check the APN and the SIM's contract"},
 	}
+	if m.deselected {
+		all = append(all, phase{"choosing a network again", t.Setup, m.reselect, NoModem,
+			"the modem does not choose a network again: switch the appliance off and on"})
+	}
+	return append(all,
+		phase{"registering with the network", t.Register, m.register, NoNetwork,
+			"no network accepted the modem in time: check the antenna, the coverage, and that the SIM's contract is active"},
+		m.dataPhase(),
+	)
 }
 
-// up runs the phases.
-func (m *Modem) up(ctx context.Context, say func(string)) error {
+// dataPhase is the last phase of the way up, which Mend runs by itself.
+func (m *Modem) dataPhase() phase {
+	return phase{"starting data", m.cfg.Times.Data, m.startData, NoNetwork,
+		"the network gives no data connection: check the APN and the SIM's contract"}
+}
+
+// runPhases runs the phases once.
+func (m *Modem) runPhases(ctx context.Context, say func(string)) error {
 	for _, p := range m.phases() {
 		say(p.say)
 		if err := m.runPhase(ctx, p, say); err != nil {
@@ -50,22 +64,36 @@ func (m *Modem) up(ctx context.Context, say func(string)) error {
 	return nil
 }
 
+// enough is the least time in which a phase has a fair chance: registering from cold takes that long at times.
+const enough = 45 * time.Second
+
+// within is how long a phase may take. Where the ladder could still help against a module that is stuck, half of what
+// is left belongs to the way up behind the next rung.
+func (m *Modem) within(ctx context.Context, p phase) time.Duration {
+	end, bounded := ctx.Deadline()
+	if !bounded {
+		return p.within
+	}
+	if next, _ := nextRung(m.progress(ctx), failStuck); next == rungGiveUp {
+		return p.within
+	}
+	return min(p.within, max(time.Until(end)/2, enough))
+}
+
 func (m *Modem) runPhase(ctx context.Context, p phase, say func(string)) error {
-	limit, cancel := context.WithTimeout(ctx, p.within)
+	limit, cancel := context.WithTimeout(ctx, m.within(ctx, p))
 	defer cancel()
 	err := p.run(limit, say)
-	if err == nil {
-		return nil
-	}
-	if ctx.Err() != nil && !isFault(err) {
-		return ctx.Err()
-	}
 	switch {
-	case isFault(err):
+	case err == nil, isFault(err):
 		return err
+	case errors.Is(ctx.Err(), context.Canceled):
+		return ctx.Err()
+	case ctx.Err() != nil: // the caller's time is up: what the phase was about is the diagnosis
+		return fault(p.kind, errors.Join(ctx.Err(), err), "%s", p.late)
 	case errors.Is(err, at.ErrClosed):
 		return fault(NoModem, err, "the modem vanished while %s: check its plug and its power supply", p.say)
-	case errors.Is(err, at.ErrNoAnswer):
+	case errors.Is(err, at.ErrNoAnswer) && m.port != nil:
 		return fault(NoModem, err, "the modem stopped answering while %s: switch the appliance off and on", p.say)
 	}
 	return fault(p.kind, err, "%s", p.late)
@@ -115,6 +143,7 @@ func (m *Modem) identify(ctx context.Context, say func(string)) error {
 		answers[i] = reply.ParseIdentity(lines, cmd)
 	}
 	m.profile, m.identified = ProfileOf(answers[0], answers[1]), true
+	m.window.restarted = time.Time{}
 	m.note(func(s *Status) {
 		s.Manufacturer, s.Model, s.Firmware, s.Profile = answers[0], answers[1], answers[2], m.profile.Name
 		if s.IMEI = ""; reply.IsIMEI(answers[3]) {

@@ -22,7 +22,7 @@ func TestModemKeys(t *testing.T) {
 `))
 	want := Default()
 	want.Modem = Modem{Port: Auto, Interface: Auto, APN: "iot.example", Type: "ipv4v6", User: "box7", Password: "a,b;c d", Auth: "chap",
-		AttachAPN: "ims", Operator: "26201", Slot: 2, PIN: "0815", Bearer: "ppp"}
+		AttachAPN: "ims", Operator: "26201", Slot: 2, PIN: "0815", Bearer: "ppp", USBReset: Auto, Power: want.Modem.Power}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("ParseNode() = %+v, %v, want %+v", got, err, want)
 	}

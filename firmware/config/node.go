@@ -8,8 +8,10 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"airlock/deployd/api"
+	"airlock/drivers/gpio"
 	"airlock/netd/windows"
 )
 
@@ -45,7 +47,25 @@ type Modem struct {
 	Slot      int    // of the SIM, from 1; 0: the one in use
 	PIN       string // of the SIM; empty: none is sent
 	Bearer    string // Auto, or interface, or ppp
+	Power     Power
+	USBReset  string // Auto, or Off: the module's USB device is never reset
 }
+
+// Off in place of Auto means: never.
+const Off = "off"
+
+// Power says by which line the board switches the module's power.
+type Power struct {
+	GPIO   string        // chip:line; empty: none
+	Active string        // High or Low: the level at which the module has its power
+	OffFor time.Duration // how long the power stays off
+}
+
+// Levels of a line.
+const (
+	High = "high"
+	Low  = "low"
+)
 
 // State says where the daemons keep what must survive a power cut.
 type State struct {
@@ -64,7 +84,8 @@ type Sockets struct {
 func Default() Node {
 	return Node{
 		Windows: Windows{Outer: DoorWindows{Longest: longest}, Inner: DoorWindows{Longest: longest}},
-		Modem:   Modem{Port: Auto, Interface: Auto, Type: "ip", Auth: "any", Bearer: Auto},
+		Modem: Modem{Port: Auto, Interface: Auto, Type: "ip", Auth: "any", Bearer: Auto, USBReset: Auto,
+			Power: Power{Active: High, OffFor: 5 * time.Second}},
 		State:   State{Netd: "/data/netd", Deployd: "/data/deployd"},
 		Sockets: Sockets{Netd: windows.SocketPath, Deployd: api.SocketPath, Group: "airlock"},
 	}
@@ -84,6 +105,12 @@ type rawNode struct {
 		Slot      int    `yaml:"slot"`
 		PIN       string `yaml:"pin"`
 		Bearer    string `yaml:"bearer"`
+		USBReset  string `yaml:"usb_reset"`
+		Power     struct {
+			GPIO   string `yaml:"gpio"`
+			Active string `yaml:"active"`
+			OffFor string `yaml:"off_for"`
+		} `yaml:"power"`
 	} `yaml:"modem"`
 	Windows rawWindows `yaml:"windows"`
 	State   struct {
@@ -118,6 +145,10 @@ func ParseNode(file string, data []byte) (Node, error) {
 	take(&n.Modem.PIN, raw.Modem.PIN)
 	take(&n.Modem.Bearer, raw.Modem.Bearer)
 	n.Modem.Slot = raw.Modem.Slot
+	take(&n.Modem.USBReset, raw.Modem.USBReset)
+	take(&n.Modem.Power.GPIO, raw.Modem.Power.GPIO)
+	take(&n.Modem.Power.Active, raw.Modem.Power.Active)
+	d.takeDuration("modem.power.off_for", &n.Modem.Power.OffFor, raw.Modem.Power.OffFor)
 	take(&n.State.Netd, raw.State.Netd)
 	take(&n.State.Deployd, raw.State.Deployd)
 	take(&n.Sockets.Netd, raw.Sockets.Netd)
@@ -141,6 +172,7 @@ func (d *document) judgeNode(n Node) {
 	if strings.ContainsAny(n.Modem.Interface, "/ \t") || len(n.Modem.Interface) > 15 {
 		d.wrong("modem.interface", "is %q; expected a name of at most 15 characters as `ip link` prints it, or the word auto", n.Modem.Interface)
 	}
+	d.judgePower(n.Modem)
 	d.wantAbsolute("state.netd", n.State.Netd, "")
 	d.wantAbsolute("state.deployd", n.State.Deployd, "")
 	if n.State.Netd == n.State.Deployd {
@@ -148,6 +180,40 @@ func (d *document) judgeNode(n Node) {
 	}
 	d.wantAbsolute("sockets.netd", n.Sockets.Netd, "")
 	d.wantAbsolute("sockets.deployd", n.Sockets.Deployd, "")
+}
+
+// Bounds of modem.power.off_for: a supply has to run dry, and the ladder's rung has half a minute.
+const (
+	offForLeast = 100 * time.Millisecond
+	offForMost  = 20 * time.Second
+)
+
+func (d *document) judgePower(m Modem) {
+	if _, err := gpio.ParsePlace(m.Power.GPIO); m.Power.GPIO != "" && err != nil {
+		d.wrong("modem.power.gpio", "is %q; expected chip:line, such as gpiochip0:17, or nothing", cut(m.Power.GPIO, 40))
+	}
+	if m.Power.Active != High && m.Power.Active != Low {
+		d.wrong("modem.power.active", "is %q; expected high or low: the level at which the modem has its power", cut(m.Power.Active, 40))
+	}
+	if m.Power.OffFor < offForLeast || m.Power.OffFor > offForMost {
+		d.wrong("modem.power.off_for", "is %s; expected %s to %s", m.Power.OffFor, offForLeast, offForMost)
+	}
+	if m.USBReset != Auto && m.USBReset != Off {
+		d.wrong("modem.usb_reset", "is %q; expected auto or off", cut(m.USBReset, 40))
+	}
+}
+
+// takeDuration reads a time such as 5s.
+func (d *document) takeDuration(path string, field *time.Duration, given string) {
+	if given == "" {
+		return
+	}
+	read, err := time.ParseDuration(given)
+	if err != nil {
+		d.wrong(path, "is %q; expected a time with its unit, such as 5s or 1500ms", cut(given, 40))
+		return
+	}
+	*field = read
 }
 
 func (d *document) wantAbsolute(path, value, or string) {

@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestReferenceFile holds the file that the image installs against the defaults: it must name
@@ -23,7 +24,7 @@ func TestReferenceFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	var raw rawNode
-	for _, group := range []reflect.Type{reflect.TypeOf(raw), reflect.TypeOf(raw.Modem), reflect.TypeOf(raw.Windows), reflect.TypeOf(raw.Windows.Outer), reflect.TypeOf(raw.State), reflect.TypeOf(raw.Sockets)} {
+	for _, group := range []reflect.Type{reflect.TypeOf(raw), reflect.TypeOf(raw.Modem), reflect.TypeOf(raw.Modem.Power), reflect.TypeOf(raw.Windows), reflect.TypeOf(raw.Windows.Outer), reflect.TypeOf(raw.State), reflect.TypeOf(raw.Sockets)} {
 		for _, key := range keysOf(group) {
 			if !strings.Contains(string(text), key+":") {
 				t.Errorf("node.yaml does not show the key %s", key)
@@ -41,6 +42,15 @@ func TestParseNodeKeepsDefaults(t *testing.T) {
 	}
 }
 
+func TestPowerOfTheModem(t *testing.T) {
+	got, err := ParseNode("node.yaml", []byte("modem:\n  usb_reset: off\n  power: {gpio: \"gpiochip0:17\", active: low, off_for: 1500ms}\n"))
+	want := Default()
+	want.Modem.USBReset, want.Modem.Power = Off, Power{GPIO: "gpiochip0:17", Active: Low, OffFor: 1500 * time.Millisecond}
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("ParseNode() = %+v, %v, want %+v", got, err, want)
+	}
+}
+
 func TestBadNode(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
 		{"modem:\n  port: ttyUSB0\n", `n.yaml:2: modem.port: is "ttyUSB0"; expected an absolute path or the word auto`},
@@ -50,6 +60,11 @@ func TestBadNode(t *testing.T) {
 		{"state:\n  netd: /data\n  deployd: /data\n", `n.yaml:3: state.deployd: is the folder of netd`},
 		{"sockets:\n  netd: run/x\n", `n.yaml:2: sockets.netd: is "run/x"; expected an absolute path`},
 		{"modem: ttyUSB0\n", `n.yaml:1: modem: is text "ttyUSB0"; expected keys and values: port, interface, apn`},
+		{"modem:\n  usb_reset: never\n", `n.yaml:2: modem.usb_reset: is "never"; expected auto or off`},
+		{"modem:\n  power:\n    gpio: \"17\"\n", `n.yaml:3: modem.power.gpio: is "17"; expected chip:line`},
+		{"modem:\n  power: {gpio: \"gpiochip0:17\", active: up}\n", `n.yaml:2: modem.power.active: is "up"; expected high or low`},
+		{"modem:\n  power:\n    off_for: 5 seconds\n", `n.yaml:3: modem.power.off_for: is "5 seconds"; expected a time with its unit`},
+		{"modem:\n  power:\n    off_for: 1h\n", `n.yaml:3: modem.power.off_for: is 1h0m0s; expected 100ms to 20s`},
 		{"modems: {}\n", `n.yaml:1: modems: unknown key; expected one of: modem, windows, state, sockets`},
 		{"modem:\n  port: [\n", `n.yaml:2: `},
 		{"\tmodem:\n", `n.yaml:1: `},

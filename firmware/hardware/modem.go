@@ -36,7 +36,9 @@ func NewModem(c config.Modem, state string, log *slog.Logger) *Modem {
 	}
 	settings := session(c)
 	settings.Memory, settings.NotBefore, settings.Log = Remember(state), built(), log
-	return &Modem{modem.New(settings, open)}
+	at := newPlace(c)
+	settings.Levers = levers(c, at)
+	return &Modem{modem.New(settings, at.watched(open))}
 }
 
 // session translates what a person has configured.

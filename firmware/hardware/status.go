@@ -42,9 +42,10 @@ func clockOf(c *modem.NetworkTime) *windows.NetworkTime {
 	return &windows.NetworkTime{At: c.At, ZoneMin: int(c.Zone / time.Minute), Source: c.Source, ReadAt: c.ReadAt, Plausible: c.Plausible}
 }
 
+// recoveryOf is what was done to the module, in netd's words.
 func recoveryOf(steps []modem.RecoveryStep) (out []windows.RecoveryStep) {
 	for _, s := range steps {
-		out = append(out, windows.RecoveryStep{At: s.At, Rung: s.Rung, Why: s.Why, Err: s.Err})
+		out = append(out, windows.RecoveryStep(s))
 	}
 	return out
 }

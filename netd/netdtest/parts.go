@@ -31,7 +31,7 @@ func (m modem) Up(ctx context.Context, say func(string)) error {
 		if m.w.noModule {
 			return &windows.Problem{Code: windows.CodeNoModem, Detail: "no modem was found: plug it in"}
 		}
-		m.w.radio = true
+		m.w.radio, m.w.mends, m.w.recovery = true, 0, nil
 		say("Registered with the network")
 		return nil
 	})
@@ -45,13 +45,21 @@ func (m modem) Down(ctx context.Context) error {
 	})
 }
 
-// Mend needs a radio that is on.
+// Mend needs a radio that is on. From the second time on it restarts the module: its interface comes back new.
 func (m modem) Mend(ctx context.Context, say func(string)) error {
 	say("Starting data anew")
 	return m.w.step(ctx, "modem mend", func() error {
 		if !m.w.radio {
 			return &windows.Problem{Code: windows.CodeNoModem, Detail: "the modem has to be brought up before its data can be mended"}
 		}
+		rung := "rebind"
+		if m.w.mends++; m.w.mends > 1 {
+			rung = "vendor-reset"
+			m.w.links[OuterName] = &device{}
+		}
+		at := m.w.now().Add(time.Duration(m.w.mends)) // time may stand still between two
+		m.w.recovery = append(m.w.recovery, windows.RecoveryStep{At: at, Rung: rung, Why: "no traffic"})
+		m.w.Lame--
 		return nil
 	})
 }
@@ -91,7 +99,7 @@ func (w *World) ask(begins bool) {
 func (m modem) Status() windows.ModemStatus {
 	m.w.mu.Lock()
 	defer m.w.mu.Unlock()
-	s := windows.ModemStatus{Present: !m.w.noModule, Model: "netdtest", SIM: "ready", Radio: "off"}
+	s := windows.ModemStatus{Present: !m.w.noModule, Model: "netdtest", SIM: "ready", Radio: "off", Recovery: m.w.recovery}
 	if m.w.radio {
 		s.Radio = "on"
 	}
@@ -150,6 +158,7 @@ func (l link) Up(ctx context.Context, say func(string)) (n netd.Network, err err
 			return &windows.Problem{Code: windows.CodeNoNetwork, Detail: "no address came: the data context is not active"}
 		}
 		d.up = true
+		l.w.in, l.w.out = l.w.in+100, l.w.out+100 // its lease
 		return nil
 	})
 	if l.name == OuterName {
@@ -171,14 +180,13 @@ func (l link) Down(ctx context.Context) error {
 	})
 }
 
-// Counters implements netd.Meter: a frame of 100 bytes each way at every asking.
+// Counters implements netd.Meter.
 func (l link) Counters() (in, out uint64, err error) {
 	l.w.mu.Lock()
 	defer l.w.mu.Unlock()
 	if l.w.links[l.name] == nil {
 		return 0, 0, refuse("%s is gone", l.name)
 	}
-	l.w.in, l.w.out = l.w.in+100, l.w.out+100
 	return l.w.in, l.w.out, nil
 }
 
@@ -259,7 +267,10 @@ func (t tube) Up(ctx context.Context, p netd.Peer) error {
 			return refuse("the interlock lets no datagram to %s pass: %+v", p.Hub, t.w.lets)
 		case p.PrivateKey == [32]byte{} || p.HubKey == [32]byte{} || !p.Hub.IsValid() || !p.Address.IsValid():
 			return refuse("an incomplete peer: hub %s, address %s", p.Hub, p.Address)
-		case t.w.UnknownHub:
+		case t.w.UnknownHub, t.w.Lame > 0:
+			if t.w.Chatter {
+				t.w.in += 1000
+			}
 			return tunnel.ErrNoHandshake
 		}
 		t.w.tunnel = true

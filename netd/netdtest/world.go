@@ -35,6 +35,10 @@ type World struct {
 	Publisher string
 	// UnknownHub makes the hub silent, as towards a key that it does not know.
 	UnknownHub bool
+	// Lame is how many mends the module's data connection needs before it carries packets.
+	Lame int
+	// Chatter lets packets of strangers come in, so that the module is seen to carry some.
+	Chatter bool
 	// LAN is the node's own address on the inner link; zero: 127.0.0.2/8, so that targets may listen
 	// on 127.0.0.1.
 	LAN netip.Prefix
@@ -56,6 +60,8 @@ type World struct {
 	tunnel   bool
 	asked    bool // a question to the module is under way
 	in, out  uint64
+	mends    int // since the last Up
+	recovery []windows.RecoveryStep
 	faults   map[string][]error // by step, in order
 	hangs    map[string]chan struct{}
 	log      []string
@@ -101,7 +107,7 @@ func (w *World) Tunnel() netd.Tunnel { return tube{w} }
 // Steps are the names that Fail and Hang know, in the order in which a window goes through them.
 func Steps() []string {
 	return []string{
-		"modem up", "find wwan0", "attach wwan0", "open wwan0", "wwan0 up", "tunnel up", "dial", "renew wwan0",
+		"modem up", "find wwan0", "attach wwan0", "open wwan0", "wwan0 up", "tunnel up", "modem mend", "dial", "renew wwan0",
 		"tunnel down", "shut", "wwan0 down", "modem down",
 		"attend", "find lan0", "attach lan0", "open lan0", "lan0 up", "renew lan0", "lan0 down",
 	}

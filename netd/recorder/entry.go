@@ -41,13 +41,15 @@ const (
 	TunnelDown    Event = "tunnel-down"
 	// ModuleAsked is a technician's question to the module, and ModuleEnded what came of it: Window, Door, Purpose,
 	// Asker, Text (without PINs and passwords); Code when it failed. What is not recorded as asked is not asked.
-	ModuleAsked  Event = "module-asked"
-	ModuleEnded  Event = "module-ended"
-	StepFailed   Event = "step-failed" // Text: a lowering step that is going to be tried again
-	FaultLatched Event = "fault-latched"
-	FaultCleared Event = "fault-cleared"
-	IdentitySet  Event = "identity-set" // Text: node and hub
-	SiteSet      Event = "site-set"     // Text: address and allowed targets
+	ModuleAsked Event = "module-asked"
+	ModuleEnded Event = "module-ended"
+	// ModuleRecovery is a rung of the module's recovery ladder that was taken; Text: which, why, and whether it failed.
+	ModuleRecovery Event = "module-recovery"
+	StepFailed     Event = "step-failed" // Text: a lowering step that is going to be tried again
+	FaultLatched   Event = "fault-latched"
+	FaultCleared   Event = "fault-cleared"
+	IdentitySet    Event = "identity-set" // Text: node and hub
+	SiteSet        Event = "site-set"     // Text: address and allowed targets
 )
 
 // Events of what the site's operator decides.

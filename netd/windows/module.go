@@ -101,7 +101,7 @@ type NetworkTime struct {
 // RecoveryStep is one rung of the recovery ladder that was taken.
 type RecoveryStep struct {
 	At   time.Time `json:"at"`
-	Rung string    `json:"rung"`            // resync, hang-up, cfun, vendor-reset, usb-reset, power, give-up
+	Rung string    `json:"rung"`            // rebind, resync, hang-up, cfun, vendor-reset, usb-reset, power, give-up
 	Why  string    `json:"why"`             // what had failed
 	Err  string    `json:"error,omitempty"` // why the rung itself failed
 }

@@ -156,7 +156,7 @@ func TestSilentPort(t *testing.T) {
 func TestRadioThatStaysOn(t *testing.T) {
 	sim := modemsim.New(modemsim.Config{LeftOn: true, Faults: modemsim.Faults{IgnoreOff: 1 << 20}})
 	times := short()
-	times.Find, times.Off = 100*time.Millisecond, 300*time.Millisecond
+	times.Find, times.Off = 200*time.Millisecond, 2*time.Second
 	m := modem.New(modem.Config{Times: times}, newPlug(t, sim).open)
 	defer m.Close()
 	fault, ok := errors.AsType[*modem.Error](m.Down(t.Context()))
