@@ -86,6 +86,7 @@ type Times struct {
 	Register time.Duration // from searching to registered
 	Activate time.Duration // +CGACT, +QNETDEVCTL
 	Guard    time.Duration // silence around +++; 1 s when zero
+	Away     time.Duration // off the bus after a restart by a command; a module on a plain serial line never is
 }
 
 // Lifelike are times as real modules take them, roughly; for demonstrations.
