@@ -46,7 +46,16 @@ func (a *AT) probe(ctx context.Context, attempt int, wait time.Duration) (bool, 
 			x.lines-- // a bare row of a late reply
 		}
 	}
-	x.proves = func(r result, lines int) bool { return r.err == nil && lines == rows }
+	late := time.NewTimer(wait)
+	defer late.Stop()
+	x.proves = func(r result, lines int) bool {
+		if r.err == nil && lines == rows {
+			return true
+		}
+		// Somebody answers, only slower than we ask: more probes would but queue up behind each other.
+		late.Reset(8 * a.opt.Probe)
+		return false
+	}
 	x.finish = func(r result) { done <- r.err }
 	prelude := ""
 	if attempt > 0 {
@@ -56,11 +65,16 @@ func (a *AT) probe(ctx context.Context, attempt int, wait time.Duration) (bool, 
 	if err := a.wire.start(x, prelude); err != nil {
 		return false, err
 	}
-	limit, cancel := context.WithTimeout(ctx, wait)
-	defer cancel()
-	stop := context.AfterFunc(limit, func() { a.wire.abort(x, errProbe) })
-	defer stop()
-	err := <-done
+	var err error
+	select {
+	case err = <-done:
+	case <-late.C:
+		a.wire.abort(x, errProbe)
+		err = <-done
+	case <-ctx.Done():
+		a.wire.abort(x, errProbe)
+		err = <-done
+	}
 	switch {
 	case err == nil:
 		a.simple = a.simple || simple

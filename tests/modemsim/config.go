@@ -140,7 +140,7 @@ func (c Config) withDefaults() Config {
 	if c.Personality.Name == "" {
 		c.Personality = QuectelEC25()
 	}
-	if c.Function == 0 {
+	if c.Function == 0 || c.LeftOn { // who is registered has its radio on
 		c.Function = 1
 	}
 	setDefault(&c.SIM.ICCID, "8988211000000123456")
