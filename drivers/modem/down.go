@@ -82,13 +82,18 @@ func (m *Modem) waitUnregistered(ctx context.Context) error {
 		if fatal(err) {
 			return err
 		}
+		trouble := fmt.Errorf("%s? still says registered with +CFUN=4", still)
 		if err == nil && still == "" {
 			m.note(func(s *Status) { s.Registered, s.Operator, s.Access, s.SignalDBm = false, "", "", nil })
-			_, err := m.readFunction(ctx)
-			return err
+			on, err := m.readFunction(ctx)
+			if fatal(err) || err == nil && m.profile.off(on) {
+				return err
+			}
+			// Said to be on again: the module restarted, or an unsolicited +CFUN: 1 came behind the reply.
+			trouble = fmt.Errorf("+CFUN? reads back %d after +CFUN=4", on)
 		}
 		if m.await(ctx) != nil {
-			return orElse(err, fmt.Errorf("%s? still says registered with +CFUN=4", still))
+			return orElse(err, trouble)
 		}
 	}
 }
