@@ -43,14 +43,23 @@ func (m *Modem) mend(ctx context.Context, say func(string)) error {
 	if m.port == nil || !m.identified {
 		return fault(NoModem, nil, "the modem has to be brought up before its data can be mended")
 	}
-	say("starting data anew")
-	if err := m.runSteps(ctx, m.profile.DataOff); fatal(err) {
+	end := phase{"starting data anew", m.cfg.Times.Data, m.endData, NoModem, "the modem stopped answering: switch the appliance off and on"}
+	say(end.say)
+	if err := m.runPhase(ctx, end, say); err != nil {
 		return err
 	}
 	for _, p := range m.phases() {
 		if p.kind == NoNetwork && p.say == "starting data" {
 			return m.runPhase(ctx, p, say)
 		}
+	}
+	return nil
+}
+
+// endData runs the steps that end the data context; that one is refused is no failure.
+func (m *Modem) endData(ctx context.Context, _ func(string)) error {
+	if err := m.runSteps(ctx, m.profile.DataOff); fatal(err) {
+		return err
 	}
 	return nil
 }

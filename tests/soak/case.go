@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 
@@ -57,6 +58,10 @@ func (c Case) setup() (Setup, *rand.Rand, error) {
 	}
 	if rng.IntN(4) == 0 {
 		s.Sim.Function = 4 // stored by an earlier user
+	}
+	s.Sim.Network = modemsim.Network{Roaming: rng.IntN(4) == 0, RSSI: 3 + rng.IntN(28), Zone: rng.IntN(97) - 48}
+	if nr := slices.Contains(c.Module.Domains, "+C5GREG"); rng.IntN(4) == 0 && nr {
+		s.Sim.Network.Access = 11 // 5G alone: the other domains say 0
 	}
 	switch rng.IntN(3) {
 	case 1:
