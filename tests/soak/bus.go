@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"sync"
@@ -16,11 +17,13 @@ import (
 
 // bus is the host's side of the plug: it opens the port of a module that is there, as serial.Finder does with real ones.
 type bus struct {
-	sim   *modemsim.Sim
-	log   *slog.Logger
-	seed  uint64        // of the line's chaos
-	most  time.Duration // that a piece is held up
-	tasks sync.WaitGroup
+	sim  *modemsim.Sim
+	log  *slog.Logger
+	seed uint64 // of the line's chaos
+	// record gets the dialogue as a transcript; nil: nobody wants it.
+	record io.Writer
+	most   time.Duration // that a piece is held up
+	tasks  sync.WaitGroup
 
 	mu   sync.Mutex
 	port *at.AT // the last opened
@@ -35,6 +38,9 @@ func (b *bus) open(ctx context.Context) (modem.Port, error) {
 		return nil, fmt.Errorf("%w: the bus is empty", modem.ErrNotPresent)
 	}
 	near, far := net.Pipe()
+	if b.record != nil {
+		far = &recorder{Conn: far, out: b.record}
+	}
 	b.tasks.Go(func() { _ = b.sim.Serve(context.Background(), far) }) // that it left the bus is seen at the port's end
 	b.seed++
 	port := at.New(modemsim.NewChaos(near, b.seed, b.most), at.Options{Log: b.log})

@@ -1,11 +1,12 @@
 package soak
 
 import (
+	"bytes"
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"os"
+	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"airlock/drivers/modem"
 	"airlock/tests/modemsim"
 )
 
@@ -22,6 +24,7 @@ type options struct {
 	windows            int
 	seed               uint64
 	personality, fault string
+	record             string
 	each, trace        bool
 }
 
@@ -33,6 +36,7 @@ var asked = func() *options {
 	flag.StringVar(&o.personality, "personality", "", "only the module of this `name`")
 	flag.StringVar(&o.fault, "fault", "", "only the fault of this `name`")
 	flag.BoolVar(&o.each, "each", false, "print a line for each module")
+	flag.StringVar(&o.record, "record", "", "write the dialogue of the window of each module into the `folder`")
 	flag.BoolVar(&o.trace, "trace", false, "print every line on the port")
 	return o
 }()
@@ -134,12 +138,26 @@ func inBubble(t *testing.T, c Case) (r Result) {
 			r.breaks("%v\n%s", p, debug.Stack())
 		}
 	}()
-	var trace io.Writer
+	var ears Ears
 	if asked.trace {
-		trace = os.Stdout
+		ears.Trace = os.Stdout
 	}
-	synctest.Test(t, func(*testing.T) { r = Play(c, trace) })
+	if asked.record != "" {
+		var said bytes.Buffer
+		ears.Record = &said
+		defer func() { keep(t, c, said.Bytes()) }()
+	}
+	synctest.Test(t, func(*testing.T) { r = Play(c, ears) })
 	return r
+}
+
+// keep writes the transcript of a window where it was asked for.
+func keep(t *testing.T, c Case, said []byte) {
+	head := fmt.Sprintf("# %s %s (%s)\n# from the simulator, tests/soak %s: no real module has said this\n", c.Module.Manufacturer, c.Module.Model,
+		modem.ProfileOf(c.Module.Manufacturer, c.Module.Model).Name, c)
+	if err := os.WriteFile(filepath.Join(asked.record, c.Module.Name+".transcript"), append([]byte(head), said...), 0o644); err != nil {
+		t.Error(err)
+	}
 }
 
 func judge(t *testing.T, table *Table) {

@@ -50,8 +50,14 @@ type window struct {
 	seen  bool // the module, at the last look of a keeper with both doors shut
 }
 
-// Play opens and shuts one window; trace, when not nil, gets every line on the port.
-func Play(c Case, trace io.Writer) Result {
+// Ears are who listens to a window; nil ones do not.
+type Ears struct {
+	Trace  io.Writer // every line on the port, with its simulated time
+	Record io.Writer // the dialogue, as a transcript
+}
+
+// Play opens and shuts one window.
+func Play(c Case, ears Ears) Result {
 	r := Result{Case: c}
 	setup, rng, err := c.setup()
 	if err != nil {
@@ -59,7 +65,7 @@ func Play(c Case, trace io.Writer) Result {
 		return r
 	}
 	w := &window{Setup: setup, Result: &r, rng: rng, sim: modemsim.New(setup.Sim)}
-	w.plug(trace)
+	w.plug(ears)
 	r.pinStart = w.sim.PINLeft()
 	began := time.Now()
 	w.run()
@@ -77,12 +83,12 @@ func Play(c Case, trace io.Writer) Result {
 	return r
 }
 
-func (w *window) plug(trace io.Writer) {
+func (w *window) plug(ears Ears) {
 	log := slog.New(slog.DiscardHandler)
-	if trace != nil {
-		log = slog.New(slog.NewTextHandler(trace, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	if ears.Trace != nil {
+		log = slog.New(slog.NewTextHandler(ears.Trace, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
-	w.bus = &bus{sim: w.sim, log: log, seed: w.rng.Uint64(), most: span(w.rng, 1, 60)}
+	w.bus = &bus{sim: w.sim, log: log, record: ears.Record, seed: w.rng.Uint64(), most: span(w.rng, 1, 60)}
 	cfg := w.Modem
 	cfg.Memory, cfg.Log = &memory{}, log
 	for _, name := range w.Levers {
