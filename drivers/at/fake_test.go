@@ -24,6 +24,7 @@ type module struct {
 	probed chan string   // every probe that arrived, for tests that count
 	simple bool          // refuses commands joined by semicolons
 	slow   time.Duration // before each answer
+	pause  time.Duration // before each line
 	chunk  func(n int) int
 
 	rest string // bytes that came right behind the command that runs
@@ -133,6 +134,7 @@ func (m *module) answer(line string) {
 // send writes one line with the frame that modules put around it.
 func (m *module) send(lines ...string) {
 	for _, line := range lines {
+		time.Sleep(m.pause)
 		m.raw("\r\n" + line + "\r\n")
 	}
 }

@@ -13,9 +13,9 @@ import (
 //
 // A module works its commands off in order. So once the answer to a probe has come back, no answer to an
 // earlier command can follow. The probe must be told from every answer that may still be
-// outstanding: it asks for +CMEE several times in one line, each time another number of times, and
-// only the reply with that number of rows counts. Modules that refuse joined commands get single
-// queries, never one that is outstanding itself.
+// outstanding: it asks for +CMEE several times in one line, more often than every probe that is outstanding, and
+// only the reply with that number of rows counts; so neither an earlier probe's reply nor the rest of one can pass
+// for it. Modules that refuse joined commands get single queries, never one that is outstanding itself.
 func (a *AT) sync(ctx context.Context) error {
 	wait := a.opt.Probe
 	for attempt := 0; !a.synced; attempt++ {
@@ -28,6 +28,8 @@ func (a *AT) sync(ctx context.Context) error {
 		case ok:
 			a.wire.settle()
 			a.synced = true
+			a.passed++
+			a.unanswered, a.refused = 0, false
 		}
 		wait = min(2*wait, 8*a.opt.Probe)
 	}
@@ -36,24 +38,29 @@ func (a *AT) sync(ctx context.Context) error {
 
 // probe sends one probe; false when its answer did not come in time.
 func (a *AT) probe(ctx context.Context, attempt int, wait time.Duration) (bool, error) {
-	a.probes++
 	simple := a.simple || attempt%3 == 2
 	cmd, prefix, rows := a.probeCommand(simple)
+	a.unanswered++
 	x := newExchange(cmd, nil)
-	done := make(chan error, 1)
+	done, refused := make(chan error, 1), false
+	late := time.NewTimer(wait)
+	defer late.Stop()
 	x.deliver = func(line string) {
 		if !strings.HasPrefix(strings.ToUpper(line), prefix) {
 			x.lines-- // a bare row of a late reply
+			return
 		}
+		late.Reset(max(wait, 2*a.opt.Probe)) // the rest is on its way
 	}
-	late := time.NewTimer(wait)
-	defer late.Stop()
 	x.proves = func(r result, lines int) bool {
-		if r.err == nil && lines == rows {
+		switch {
+		case r.err != nil: // of an earlier command, or joined commands are refused
+			refused = true
+		case lines == rows:
 			return true
+		default: // somebody answers, only slower than we ask: more probes would but queue up behind each other
+			late.Reset(8 * a.opt.Probe)
 		}
-		// Somebody answers, only slower than we ask: more probes would but queue up behind each other.
-		late.Reset(8 * a.opt.Probe)
 		return false
 	}
 	x.finish = func(r result) { done <- r.err }
@@ -75,9 +82,10 @@ func (a *AT) probe(ctx context.Context, attempt int, wait time.Duration) (bool, 
 		a.wire.abort(x, errProbe)
 		err = <-done
 	}
+	a.refused = a.refused || refused
 	switch {
 	case err == nil:
-		a.simple = a.simple || simple
+		a.simple = a.simple || simple && a.refused
 		return true, nil
 	case errors.Is(err, errProbe):
 		return false, ctx.Err()
@@ -88,17 +96,22 @@ func (a *AT) probe(ctx context.Context, attempt int, wait time.Duration) (bool, 
 // errProbe marks the end of one probe's time; another may follow.
 var errProbe = errors.New("no answer to a probe")
 
-// probeCommand returns the next probe, the prefix of its rows and their number.
+// probeCommand returns the next probe, the prefix of its rows and their number. Two barriers in a row begin with other
+// numbers, lest one that was passed by a module which answers out of order passes the next as well.
 func (a *AT) probeCommand(simple bool) (cmd, prefix string, rows int) {
-	if !simple {
-		n := 2 + a.probes%4
-		return strings.TrimSuffix(strings.Repeat("+CMEE?;", n), ";"), "+CMEE:", n
+	if simple {
+		for _, id := range [...]string{"+CMEE", "+CFUN", "+CGATT", "+CREG"} {
+			if !a.isOwed(id) {
+				return id + "?", id + ":", 1
+			}
+		}
 	}
-	if a.isOwed("+CMEE") && !a.isOwed("+CFUN") {
-		return "+CFUN?", "+CFUN:", 1
-	}
-	return "+CMEE?", "+CMEE:", 1
+	n := 2 + a.passed%2 + a.unanswered%mostUnanswered
+	return strings.TrimSuffix(strings.Repeat("+CMEE?;", n), ";"), "+CMEE:", n
 }
+
+// mostUnanswered is how many probes in a row are told apart: those of 40 s with the usual waits.
+const mostUnanswered = 12
 
 func (a *AT) isOwed(id string) bool {
 	a.wire.mu.Lock()

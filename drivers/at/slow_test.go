@@ -33,3 +33,32 @@ func TestSlowModule(t *testing.T) {
 		})
 	}
 }
+
+// TestRestOfAProbe: the rows of a probe that was given up come while the next one waits. The rest of five rows is two, and two
+// was what the next probe asked for: it took the old probe's OK for its own, and from there on every command got the
+// reply of the one before it.
+func TestRestOfAProbe(t *testing.T) {
+	for pause := 20 * time.Millisecond; pause < 400*time.Millisecond; pause += 9 * time.Millisecond {
+		synctest.Test(t, func(t *testing.T) {
+			m, near := newBubbleModule(t, map[string]func(*module){
+				"+CGMM": says("ERROR"), "+CPIN?": says("+CPIN: READY", "OK"), "+CIMI": says("001010123456789", "OK"),
+			})
+			m.pause = pause // before each line: a slow line
+			var served sync.WaitGroup
+			served.Go(m.serve)
+			a := New(near, Options{Probe: 100 * time.Millisecond, Command: 10 * time.Second})
+			for range 8 {
+				_, _ = a.Command(t.Context(), "+CGMM") // what is refused is followed by a probe
+				if lines, err := a.Command(t.Context(), "+CIMI"); err != nil || !slices.Equal(lines, []string{"001010123456789"}) {
+					t.Errorf("pause %s: Command(+CIMI) = %q, %v; sent %q", pause, lines, err, m.commands())
+				}
+				if lines, err := a.Command(t.Context(), "+CPIN?"); err != nil || !slices.Equal(lines, []string{"+CPIN: READY"}) {
+					t.Errorf("pause %s: Command(+CPIN?) = %q, %v; sent %q", pause, lines, err, m.commands())
+				}
+			}
+			a.Close()
+			m.port.Close()
+			served.Wait()
+		})
+	}
+}
