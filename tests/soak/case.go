@@ -12,7 +12,8 @@ import (
 	"airlock/tests/modemsim"
 )
 
-// Case is one window; the same case is the same window.
+// Case is one window. The same case is the same window again, unless its end hangs on two things that happen at one
+// instant: who of two goroutines is first is not ours to say. So try a case some times (go test -count).
 type Case struct {
 	Module modemsim.Personality
 	Fault  Fault

@@ -33,6 +33,21 @@ func FaultNamed(name string) (Fault, bool) {
 	return Fault{}, false
 }
 
+// ends are how a window under the fault may end; nil: with data or any diagnosis. What a session is made to overcome has to
+// end with data.
+func (f Fault) ends() []string {
+	switch f.Name {
+	case "none", "urc-in-reply", "split", "merge", "delay", "stray", "no-carrier", "left-in-data-mode", "stuck-a-while", "data-refused",
+		"ignores-cfun", "lingers":
+		return []string{Proven, Mended}
+	case "no-sim", "puk", "pin-not-told", "pin-one-try-left", "pin-wrong":
+		return []string{"no-sim"}
+	case "no-traffic-ever":
+		return []string{NoTraffic, "no-network"}
+	}
+	return nil
+}
+
 // lineFaults are about how bytes and lines come.
 func lineFaults() []Fault {
 	return []Fault{

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"airlock/drivers/modem"
@@ -114,6 +115,9 @@ func (w *window) run() {
 	w.End = w.open()
 	if w.End == Proven || w.End == Mended {
 		w.hold()
+	}
+	if may := w.Fault.ends(); may != nil && !slices.Contains(may, w.End) {
+		w.breaks("the window ended with %s, want one of %v", w.End, may)
 	}
 	w.shut()
 	w.watch(40 * time.Second)
