@@ -172,6 +172,10 @@ func (w *wire) final(x *exchange, r result) {
 		return
 	}
 	w.pending = nil
+	if r.err != nil && x.holding { // a refused query has no reply, so what looked like one came by itself
+		x.holding = false
+		w.unsolicited(x.held)
+	}
 	x.end(r)
 }
 
