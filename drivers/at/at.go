@@ -32,6 +32,7 @@ type AT struct {
 	synced     bool
 	passed     int  // barriers
 	unanswered int  // probes since the last one that was passed
+	refusals   int  // barriers in a row that no joined command passed, and an error came to one
 	refused    bool // an error came since then, perhaps to joined commands
 	simple     bool // the module takes no commands joined by semicolons
 	current    *exchange

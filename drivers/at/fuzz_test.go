@@ -93,7 +93,8 @@ func engineAgainst(t *testing.T, plan []byte) {
 			if n, _ := fmt.Sscanf(strings.TrimPrefix(line, command[:4]+": "), "row %d.%d", &of, &row); n != 2 {
 				continue // noise
 			}
-			if of != i || row <= last {
+			// A module that refuses joined commands can be probed in four ways only; errors out of turn can make it look so.
+			if (of != i || row <= last) && !a.simple {
 				t.Errorf("%s got %q as %q (%v)", command, line, lines, err)
 			}
 			last = row
@@ -178,12 +179,16 @@ func (m *badModule) answer(command string) {
 			m.say(m.noise())
 			more = true
 		case 7:
-			rows, final = nil, "+CME ERROR: 3"
+			if strings.HasPrefix(command, "AT+Q") {
+				rows, final = nil, "+CME ERROR: 3"
+			}
 		case 8:
 			m.echo = !m.echo
 			more = true
-		case 9: // the reply stops half way
-			rows, final = rows[:len(rows)/2], ""
+		case 9: // the reply stops half way; not a probe's: pieces of several could be put together to look like a whole one
+			if strings.HasPrefix(command, "AT+Q") {
+				rows, final = rows[:len(rows)/2], ""
+			}
 		case 10:
 			rows = append(rows[:len(rows):len(rows)], `+CEREG: 1,"272D","0D17C148",7`)
 		case 11:
