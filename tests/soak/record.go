@@ -61,7 +61,9 @@ func (r *recorder) note(said string) {
 }
 
 // isProbe knows what drivers/at sends by itself.
-func isProbe(line string) bool { return strings.HasPrefix(line, "AT+CMEE?;") }
+func isProbe(line string) bool {
+	return strings.HasPrefix(line, "AT+CMEE?;") || strings.HasPrefix(line, "AT+CFUN?;")
+}
 
 func isFinal(line string) bool {
 	return line == "OK" || line == "ERROR" || line == "NO CARRIER" || strings.HasPrefix(line, "CONNECT") || strings.HasPrefix(line, "+CME ERROR")
