@@ -7,7 +7,7 @@ WHOLE := ^airlock/tests/(lab|vm)$$
 export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test build image demo verdict test test-fast bench vet clean
+.PHONY: help setup setup-test build image demo verdict test test-fast soak fuzz bench vet clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,17 @@ test-fast: ## run the tests that need neither the image nor QEMU (a minute)
 
 bench: image $(BUILD)/bin/publisherd ## measure image build, rebuild, boot and demo, and print a table
 	$(GO) run ./tests/bench
+
+# The campaign's windows run in a time of their own: 100 of each need some minutes, not days.
+SOAK ?= 100
+soak: ## open windows with every simulated module under every fault, SOAK=100 of each, and print the table
+	$(GO) test ./tests/soak -run '^TestCampaign$$' -timeout 0 -v -args -windows $(SOAK) $(SOAK_ARGS)
+
+# Each Fuzz target of the repository for FUZZTIME, one after the other: the fuzzing engine itself uses every processor.
+FUZZTIME ?= 10m
+FUZZ     ?= .
+fuzz: ## fuzz every parser, FUZZTIME=10m each (FUZZ=REGEXP chooses)
+	@.ci/fuzz $(FUZZTIME) '$(FUZZ)'
 
 vet: ## gofmt and go vet
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run gofmt -w on these"; exit 1; }

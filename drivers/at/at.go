@@ -29,10 +29,13 @@ type AT struct {
 	done sync.WaitGroup
 
 	// Owned by the holder of turn.
-	synced  bool
-	probes  int  // how many were sent, so that no two in a row look alike
-	simple  bool // the module takes no commands joined by semicolons
-	current *exchange
+	synced     bool
+	passed     int  // barriers
+	unanswered int  // probes since the last one that was passed
+	refusals   int  // barriers in a row that no joined command passed, and an error came to one
+	refused    bool // an error came since then, perhaps to joined commands
+	simple     bool // the module takes no commands joined by semicolons
+	current    *exchange
 }
 
 // New takes rw over. Its Close must unblock a pending Read. Nothing is sent before the first command.

@@ -272,6 +272,19 @@ func TestLineEnds(t *testing.T) {
 	}
 }
 
+// TestRefusedQuery: what looks like the reply of a query that is then refused was unsolicited, and somebody waits for it.
+func TestRefusedQuery(t *testing.T) {
+	a, _ := open(t, map[string]func(*module){"+CPIN?": says("+CPIN: READY", "+CME ERROR: 14")})
+	heard := newHeard()
+	a.Handle("+CPIN", heard.add)
+	if lines, err := a.Command(t.Context(), "+CPIN?"); CodeOf(err) != 14 || len(lines) != 0 {
+		t.Errorf("Command(+CPIN?) = %q, %v, want code 14", lines, err)
+	}
+	if got := heard.wait(1); !slices.Equal(got, []string{"+CPIN: READY"}) {
+		t.Errorf("unsolicited = %q", got)
+	}
+}
+
 // TestAmbiguousURC: +CPIN: comes unasked in the same form as the reply; the one before the final result is the reply.
 func TestAmbiguousURC(t *testing.T) {
 	a, _ := open(t, map[string]func(*module){"+CPIN?": says("+CPIN: NOT READY", "+CPIN: READY", "OK")})

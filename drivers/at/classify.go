@@ -80,7 +80,7 @@ func splitPrefix(line string) (prefix, rest string, ok bool) {
 func owns(parts []part, accept []string, line string) bool {
 	prefix, rest, ok := splitPrefix(line)
 	if !ok {
-		return !isBareURC(line) && takesBareLines(parts)
+		return !isBareURC(line) && takesBareLines(parts) && (line == "" || !isExtended(line[0]) || listsCommands(parts))
 	}
 	for _, extra := range accept {
 		if strings.EqualFold(extra, prefix) {
@@ -99,6 +99,17 @@ func owns(parts []part, accept []string, line string) bool {
 func takesBareLines(parts []part) bool {
 	for _, p := range parts {
 		if p.form != set && p.id != "E" && p.id != "V" && p.id != "Z" && p.id != "&" {
+			return true
+		}
+	}
+	return false
+}
+
+// listsCommands: rows that start like a command and have no colon are the list of +CLAC. With every other command they
+// are unsolicited: Fibocom's +SIM READY and u-blox's +PBREADY, which come while a session asks who the module is.
+func listsCommands(parts []part) bool {
+	for _, p := range parts {
+		if p.id == "+CLAC" {
 			return true
 		}
 	}

@@ -10,11 +10,10 @@ type exchange struct {
 	deliver func(line string) // called with lines of the reply, in order
 	finish  func(result)      // called once, last
 	// proves, when set, judges a final result: false means that it belongs to an earlier command.
-	proves func(r result, lines int) bool
+	proves func(r result) bool
 
 	held    string // the newest line of a single-line reply; an older one was unsolicited
 	holding bool
-	lines   int
 	over    bool
 	outcome result
 }
@@ -30,8 +29,7 @@ func (x *exchange) isEcho(line string) bool {
 
 // take handles a line of the reply and returns the line that it proves to have been unsolicited, if any.
 func (x *exchange) take(line string) (unsolicited string, ok bool) {
-	x.lines++
-	if !single(x.parts) {
+	if x.proves != nil || !single(x.parts) { // a probe counts its rows
 		x.deliver(line)
 		return "", false
 	}

@@ -21,8 +21,10 @@ type module struct {
 	port   net.Conn
 	script map[string]func(m *module) // by command line without AT; must end with a final result
 	echo   bool
-	probed chan string // every probe that arrived, for tests that count
-	simple bool        // refuses commands joined by semicolons
+	probed chan string   // every probe that arrived, for tests that count
+	simple bool          // refuses commands joined by semicolons
+	slow   time.Duration // before each answer
+	pause  time.Duration // before each line
 	chunk  func(n int) int
 
 	rest string // bytes that came right behind the command that runs
@@ -38,6 +40,12 @@ func newModule(t *testing.T, script map[string]func(*module)) (*module, io.ReadW
 	m := &module{t: t, port: far, script: script, probed: make(chan string, 64), chunk: func(n int) int { return n }}
 	t.Cleanup(func() { near.Close(); far.Close() })
 	return m, near
+}
+
+// newBubbleModule is newModule for a bubble of testing/synctest, whose time stands still while anybody waits for the kernel.
+func newBubbleModule(t *testing.T, script map[string]func(*module)) (*module, io.ReadWriteCloser) {
+	near, far := net.Pipe()
+	return &module{t: t, port: far, script: script, probed: make(chan string, 64), chunk: func(n int) int { return n }}, near
 }
 
 // bufferedPipe joins two ends with kernel buffers between them, like a tty; on an unbuffered net.Pipe the
@@ -103,6 +111,7 @@ func (m *module) answer(line string) {
 		m.send("ERROR")
 		return
 	}
+	time.Sleep(m.slow)
 	if act, ok := m.script[cmd]; ok {
 		act(m)
 		return
@@ -125,6 +134,7 @@ func (m *module) answer(line string) {
 // send writes one line with the frame that modules put around it.
 func (m *module) send(lines ...string) {
 	for _, line := range lines {
+		time.Sleep(m.pause)
 		m.raw("\r\n" + line + "\r\n")
 	}
 }

@@ -166,12 +166,15 @@ func (w *wire) line(line string, overlong int) {
 
 // final ends the running command, unless the command can tell that the result is not its own.
 func (w *wire) final(x *exchange, r result) {
-	if x.proves != nil && !x.proves(r, x.lines) {
+	if x.proves != nil && !x.proves(r) {
 		w.stats.StrayResults++
-		x.lines = 0
 		return
 	}
 	w.pending = nil
+	if r.err != nil && x.holding { // a refused query has no reply, so what looked like one came by itself
+		x.holding = false
+		w.unsolicited(x.held)
+	}
 	x.end(r)
 }
 

@@ -137,6 +137,9 @@ func (m *Modem) identify(ctx context.Context, say func(string)) error {
 	var answers [4]string
 	for i, cmd := range [...]string{"+CGMI", "+CGMM", "+CGMR", "+CGSN"} {
 		lines, err := m.command(ctx, quick, cmd)
+		if err != nil && !fatal(err) { // late, or refused while it boots: the wrong profile would be taken for all that follows
+			lines, err = m.command(ctx, quick, cmd)
+		}
 		if fatal(err) {
 			return err
 		}

@@ -3,6 +3,7 @@ package modemsim
 import (
 	"net/netip"
 	"strings"
+	"time"
 )
 
 // How the vendors' data commands meet the one model: a context is active or not; the network interface is tied to a
@@ -159,6 +160,9 @@ func (s *Sim) stored(key, initial string) string {
 	return initial
 }
 
+// lastWords is the time between the OK to a restart and the end of the port.
+const lastWords = 100 * time.Millisecond
+
 // restart is a vendor's reset.
 func restart(s *Sim, c call) reply { return reply{after: s.reboot} }
 
@@ -174,7 +178,14 @@ func shutdown(farewell string) func(*Sim, call) reply {
 	}
 }
 
-func (s *Sim) reboot() { s.powerOff(); s.powerOn() }
+func (s *Sim) reboot() {
+	if away := s.cfg.Times.Away; away > 0 {
+		s.thisBoot(lastWords, func() { s.crash(away) })
+		return
+	}
+	s.powerOff()
+	s.powerOn()
+}
 
 // The network's name servers, and the router that an interface with DHCP sees.
 const (

@@ -174,6 +174,9 @@ func (s *Sim) noCarrier() {
 	}
 }
 
+// DropCall ends the call in data mode, if there is one, with NO CARRIER.
+func (s *Sim) DropCall() { s.do(s.noCarrier) }
+
 // hangup is ATH.
 func hangup(s *Sim, c call) reply {
 	if s.online != nil {

@@ -89,6 +89,7 @@ type Times struct {
 	Register time.Duration // from searching to registered
 	Activate time.Duration // +CGACT, +QNETDEVCTL
 	Guard    time.Duration // silence around +++; 1 s when zero
+	Away     time.Duration // off the bus after a restart by a command; a module on a plain serial line never is
 }
 
 // Lifelike are times as real modules take them, roughly; for demonstrations.
@@ -142,7 +143,7 @@ func (c Config) withDefaults() Config {
 	if c.Personality.Name == "" {
 		c.Personality = QuectelEC25()
 	}
-	if c.Function == 0 {
+	if c.Function == 0 || c.LeftOn { // who is registered has its radio on
 		c.Function = 1
 	}
 	setDefault(&c.SIM.ICCID, "8988211000000123456")

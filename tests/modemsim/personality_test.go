@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"airlock/drivers/modem"
 	"airlock/tests/modemsim"
 )
 
@@ -49,6 +50,9 @@ func dialogues() map[string]vendorDialogue {
 			[][2]string{{"AT+CGACT=0,1", ok}}, [2]string{"AT+SPIC", `\+SPIC: 3,10,3,10\|OK`}, [2]string{"AT+CESQ", `\+CESQ: 99,99,255,255,\d+,\d+,255,255,255\|OK`}},
 		"sierra": {"AT!SCACT=1,1", "3", [][2]string{{"AT+CGATT=1", ok}, {"AT!SCACT=1,1", ok}}, [][2]string{{"AT!SCACT?", `!SCACT: 1,1\|OK`}, {"AT!USBCOMP=1,1,10D", `\+CME ERROR: 3`},
 			{`AT!ENTERCND="WRONG"`, `\+CME ERROR: 3`}, {`AT!ENTERCND="A710"`, ok}, {"AT!USBCOMP=1,1,10D", ok}}, [][2]string{{"AT!SCACT=0,1", ok}, {"AT!SCACT?", `!SCACT: 1,0\|OK`}},
+			[2]string{"AT+CPINC?", `\+CPINC: 3,3,10,10\|OK`}, [2]string{"AT!GSTATUS?", `!GSTATUS:.*RSRP \(dBm\):  -\d+.*\|OK`}},
+		"sierra-em": {"AT!SCACT=1,1", "3", [][2]string{{"AT!SCACT=1,1", ok}}, [][2]string{{"AT!SCACT?", `!SCACT: 1,1\|OK`}, {"AT!PCSTATE?", `!PCSTATE: 1\|OK`}},
+			[][2]string{{"AT!SCACT=0,1", ok}, {"AT!SCACT?", `!SCACT: 1,0\|OK`}},
 			[2]string{"AT+CPINC?", `\+CPINC: 3,3,10,10\|OK`}, [2]string{"AT!GSTATUS?", `!GSTATUS:.*RSRP \(dBm\):  -\d+.*\|OK`}},
 		"telit-ecm": {"AT#ECM=1,0", "3", [][2]string{{"AT#ECM=1,0", ok}}, [][2]string{{"AT#ECM?", `#ECM: 0,1\|OK`}, {"AT#ECM=1,0", `\+CME ERROR: 3`}}, [][2]string{{"AT#ECMD=0", ok}, {"AT#ECM?", `#ECM: 0,0\|OK`}},
 			[2]string{"AT#PCT", `#PCT: 3\|OK`}, [2]string{"AT#RFSTS", `#RFSTS: "001 01",.*\|OK`}},
@@ -184,6 +188,26 @@ func TestPortRoles(t *testing.T) {
 	for _, p := range modemsim.Personalities() {
 		if key := fmt.Sprintf("%s %02d", p.USB, p.ATInterface); p.USB != "" && !at[key] {
 			t.Errorf("%s: no rule has an AT port at %s", p.Name, key)
+		}
+	}
+}
+
+// TestEveryProfileHasAModule: no profile of the driver is without a module that it can be tried on.
+func TestEveryProfileHasAModule(t *testing.T) {
+	met := map[string]string{}
+	for _, p := range modemsim.Personalities() {
+		name := modem.ProfileOf(p.Manufacturer, p.Model).Name
+		if p.Name == "ublox-bridge" { // told from the router by +UBMCONF only
+			name = "ublox-bridge"
+		}
+		if met[name] != "" {
+			t.Errorf("%s and %s are both of profile %s", met[name], p.Name, name)
+		}
+		met[name] = p.Name
+	}
+	for _, p := range modem.Profiles() {
+		if met[p.Name] == "" {
+			t.Errorf("no module has the profile %s", p.Name)
 		}
 	}
 }

@@ -32,7 +32,7 @@ func (s *Sim) booted() {
 		s.fun = 0
 		s.setFunction(1)
 	}
-	if s.cfg.LeftOn {
+	if s.cfg.LeftOn && s.boots == 1 { // a restart forgets its contexts
 		s.leftOn()
 	}
 	s.thisBoot(s.cfg.Times.SIM, s.findSIM)

@@ -32,6 +32,13 @@ what
   dead [DURATION]         the port takes bytes and says nothing
   no-carrier              a call in data mode ends with NO CARRIER
   ignore-cfun [N]         says OK to the next +CFUN, or N of them, and does nothing
+  linger DURATION         stays registered so long after the radio went off
+  stray [N]               sends an ERROR, or N, that nobody asked for behind the reply
+  bogus-pin DURATION      says SIM PIN for so long though the card asks for none
+  sim-out [DURATION]      the card is pulled, and put back after so long
+  refuse-data [N]         refuses the next activation of a context, or N of them
+  no-binding [N]          says OK to the next binding of the interface, or N of them, and does not bind
+  unbind                  the interface loses its context, and nothing says so
 
 example
   command 2 AT+CEREG?: urc "+CEREG: 2"

@@ -85,7 +85,33 @@ func faultKinds() []faultKind {
 			n := w.count(0, 1)
 			return func(s *Sim, _ bool) { s.faults.IgnoreFunction += n }
 		}},
+		counted("stray", func(s *Sim, n int) { s.stray += n }),
+		counted("refuse-data", func(s *Sim, n int) { s.faults.RefuseData += n }),
+		counted("no-binding", func(s *Sim, n int) { s.faults.NoBinding += n }),
+		{"unbind", "unbind", func(w words) effect { return func(s *Sim, _ bool) { s.bound, s.tied = 0, false; s.gate() } }},
+		{"linger", "linger DURATION", func(w words) effect {
+			d := w.duration(0, 0)
+			*w.bad = *w.bad || d == 0
+			return func(s *Sim, _ bool) { s.faults.Linger = d }
+		}},
+		{"bogus-pin", "bogus-pin DURATION", func(w words) effect {
+			d := w.duration(0, 0)
+			*w.bad = *w.bad || d == 0
+			return during(d, func(s *Sim, on bool) { s.faults.BogusPIN = d * time.Duration(bit(on)) })
+		}},
+		{"sim-out", "sim-out [DURATION]", func(w words) effect {
+			away := w.duration(0, 0)
+			return func(s *Sim, _ bool) { s.pullCard(away) }
+		}},
 	}
+}
+
+// counted makes a fault whose only argument says how often; once without it.
+func counted(name string, turn func(s *Sim, n int)) faultKind {
+	return faultKind{name, name + " [N]", func(w words) effect {
+		n := w.count(0, 1)
+		return func(s *Sim, _ bool) { turn(s, n) }
+	}}
 }
 
 // lasting makes a fault that is over after its only argument, or never.

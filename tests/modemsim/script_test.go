@@ -35,6 +35,13 @@ func TestScriptErrors(t *testing.T) {
 		"# data: explode":               "",
 		`command 2 at+creg: urc "+X:1"`: "",
 		"at 1500ms: reset 2s":           "",
+		"data: stray none":              "want stray [N]",
+		"data: linger":                  "want linger DURATION",
+		"data: bogus-pin 0s":            "want bogus-pin DURATION",
+		"data: unbind 2":                "want unbind",
+		"data: sim-out long":            "want sim-out [DURATION]",
+		"data: refuse-data 2":           "",
+		"data: no-binding":              "",
 		"data: reject 11 5s":            "",
 	} {
 		_, err := modemsim.ParseScript("faults.txt", strings.NewReader("\n"+line+"\n"))
@@ -105,7 +112,8 @@ func TestScriptOnData(t *testing.T) {
 
 // TestScriptReset: the port closes, the module is away for a while, and comes back with its boot lines.
 func TestScriptReset(t *testing.T) {
-	sim := scripted(t, modemsim.Config{LeftOn: true}, "command 2 AT: reset 80ms")
+	times := modemsim.Times{Boot: 200 * time.Millisecond} // so that the port is open before the boot lines come
+	sim := scripted(t, modemsim.Config{LeftOn: true, Times: times}, "command 2 AT: reset 80ms")
 	h := attach(t, sim)
 	h.ask("AT")
 	h.conn.Write([]byte("AT\r"))
@@ -123,6 +131,9 @@ func TestScriptReset(t *testing.T) {
 	defer cancel()
 	if err := sim.Await(ctx); err != nil {
 		t.Fatal(err)
+	}
+	if !sim.Present() {
+		t.Error("back on the bus, and not present")
 	}
 	dialog(t, sim).until("RDY")
 	whats := whats(sim.States())

@@ -6,18 +6,25 @@ import (
 	"slices"
 )
 
-// sierras is the DirectIP class (MC73xx); EM74xx and EM91xx move packets by MBIM or QMI, or by PPP.
+// sierras are the DirectIP class (MC73xx), and the EM74xx and EM91xx, which are made for MBIM and QMI and speak AT besides.
 func sierras() []Personality {
-	return []Personality{{
-		Name: "sierra", Manufacturer: "Sierra Wireless, Incorporated", Model: "MC7304", Revision: "SWI9X15C_05.05.58.00",
-		IMEI: "359225050000017", USB: "1199:68c0", ATInterface: 3, Domains: lteDomains(), QuietCard: true,
-		Binding: true,
-		verbs: verbs{
-			"!SCACT": scact, "$QCPDPP": accept, "!ENTERCND": entercnd, "+CPINC": retries("+CPINC: %[1]d,3,%[2]d,10"),
-			"!PCSTATE": pcstate, "!PCOFFEN": locked(setting("0")), "!USBCOMP": locked(setting("1,1,0000010D")), "!RESET": restart,
-			"!GSTATUS": gstatus, "!ICCID": cardThere(func(s *Sim, c call) reply { return say("!ICCID: " + s.cfg.SIM.ICCID) }),
-		},
-	}}
+	common := func(name, model, revision, imei, usb string) Personality {
+		return Personality{
+			Name: name, Manufacturer: "Sierra Wireless, Incorporated", Model: model, Revision: revision, IMEI: imei, USB: usb, ATInterface: 3,
+			Domains: lteDomains(), QuietCard: true, Binding: true, verbs: sierraVerbs(),
+		}
+	}
+	em := common("sierra-em", "EM7455", "SWI9X30C_02.24.05.06", "359072060000011", "1199:9071")
+	em.DefaultBearer, em.Causes, em.Unverified = true, true, true // that !SCACT works there is nobody's observation
+	return []Personality{common("sierra", "MC7304", "SWI9X15C_05.05.58.00", "359225050000017", "1199:68c0"), em}
+}
+
+func sierraVerbs() verbs {
+	return verbs{
+		"!SCACT": scact, "$QCPDPP": accept, "!ENTERCND": entercnd, "+CPINC": retries("+CPINC: %[1]d,3,%[2]d,10"),
+		"!PCSTATE": pcstate, "!PCOFFEN": locked(setting("0")), "!USBCOMP": locked(setting("1,1,0000010D")), "!RESET": restart,
+		"!GSTATUS": gstatus, "!ICCID": cardThere(func(s *Sim, c call) reply { return say("!ICCID: " + s.cfg.SIM.ICCID) }),
+	}
 }
 
 // scact is !SCACT=<1|0>,<cid>; it needs an attached module.

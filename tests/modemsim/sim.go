@@ -116,16 +116,32 @@ func (s *Sim) SetSIM(card SIM) {
 
 // SwapSIM puts another card in, or none, while the module runs: it notices, as one with a card-detect switch does.
 func (s *Sim) SwapSIM(card SIM) {
-	s.do(func() {
-		s.cfg.SIM = card
-		s.cfg = s.cfg.withDefaults()
-		s.locked = s.card().enabled
-		if fun := s.fun; fun == 1 { // what was registered with the old card is no longer
-			s.setFunction(4)
-			s.setFunction(fun)
-		}
+	s.do(func() { s.swap(card) })
+}
+
+func (s *Sim) swap(card SIM) {
+	s.cfg.SIM = card
+	s.cfg = s.cfg.withDefaults()
+	s.locked = s.card().enabled
+	if fun := s.fun; fun == 1 { // what was registered with the old card is no longer
+		s.setFunction(4)
+		s.setFunction(fun)
+	}
+	if s.ready {
 		s.findSIM()
-	})
+	}
+}
+
+// pullCard takes the card out, and puts it back after a while, or never when that is 0.
+func (s *Sim) pullCard(away time.Duration) {
+	card := s.cfg.SIM
+	if card.Missing {
+		return
+	}
+	s.swap(SIM{Missing: true, ICCID: card.ICCID}) // the card's memory is looked up by its number
+	if away > 0 {
+		s.later(away, func() { s.swap(card) })
+	}
 }
 
 // do runs change under the lock, then tells the callbacks what came of it before it returns.

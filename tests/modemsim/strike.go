@@ -85,12 +85,30 @@ func (s *Sim) crash(away time.Duration) {
 		s.events = append(s.events, func() { p.rw.Close() })
 	}
 	s.later(away, func() {
-		if s.back == back {
-			s.back = nil
-			s.record(StateChange{What: Enumerated})
-		}
 		close(back)
+		if s.back != back {
+			return
+		}
+		s.back = nil
+		s.record(StateChange{What: Enumerated})
+		s.powerOn() // it boots whether a host opens its port or not
 	})
+}
+
+// Restart is a reset from outside, as by the USB port: the module leaves the bus and is back after a while. A hang of
+// its firmware is over only when the power was cut as well.
+func (s *Sim) Restart(away time.Duration, powerCut bool) {
+	s.do(func() {
+		s.faults.Silent = s.faults.Silent && !powerCut
+		s.crash(away)
+	})
+}
+
+// Present tells whether the module is on the bus.
+func (s *Sim) Present() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.back == nil
 }
 
 // Await returns when the module is on the bus, or with the context's error.
