@@ -22,7 +22,7 @@ func TestPINUnlocks(t *testing.T) {
 			t.Parallel()
 			sim := modemsim.New(modemsim.Config{Personality: p, SIM: modemsim.SIM{PIN: "4711"}})
 			r, memory := record(t, sim), &disk{}
-			times := short()
+			times := brisk()
 			times.SIM = 10 * time.Second // some families want three quiet seconds
 			m := join(t, r, modem.Config{PIN: "4711", APN: "internet", Memory: memory, Times: times})
 			began := time.Now()
@@ -108,7 +108,7 @@ func TestPINGuard(t *testing.T) {
 func TestBogusPIN(t *testing.T) {
 	sim := modemsim.New(modemsim.Config{Faults: modemsim.Faults{BogusPIN: 40 * time.Millisecond}})
 	r := record(t, sim)
-	m := join(t, r, modem.Config{PIN: "0000", APN: "internet"})
+	m := join(t, r, modem.Config{PIN: "0000", APN: "internet", Times: short()})
 	if err := m.Up(t.Context(), nil); err != nil {
 		t.Fatal(err)
 	}
@@ -158,7 +158,7 @@ func TestEnterPIN(t *testing.T) {
 			t.Parallel()
 			sim := modemsim.New(modemsim.Config{Personality: p, SIM: modemsim.SIM{PIN: "4711"}})
 			r := record(t, sim)
-			times := short()
+			times := brisk()
 			times.SIM = 10 * time.Second
 			m := join(t, r, modem.Config{Memory: &disk{}, Times: times})
 			for _, c := range []struct{ pin, word string }{
