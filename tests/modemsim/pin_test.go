@@ -108,7 +108,9 @@ func TestPINGuard(t *testing.T) {
 func TestBogusPIN(t *testing.T) {
 	sim := modemsim.New(modemsim.Config{Faults: modemsim.Faults{BogusPIN: 40 * time.Millisecond}})
 	r := record(t, sim)
-	m := join(t, r, modem.Config{PIN: "0000", APN: "internet", Times: short()})
+	times := short()
+	times.Locked = 500 * time.Millisecond // far from the fault's 40 ms, however busy the machine is
+	m := join(t, r, modem.Config{PIN: "0000", APN: "internet", Times: times})
 	if err := m.Up(t.Context(), nil); err != nil {
 		t.Fatal(err)
 	}
