@@ -6,6 +6,7 @@
 //	find port → identify → SIM ready → configure (radio off) → radio on → registered → data on → proven
 //	            any state ─────────────────── Down ─────────────────→ data off → CFUN=4 → read back
 //
-// It never touches the network interface (drivers/lan does), never sends a PIN, and never trusts
-// a state that it has not read back. firmware/cmd/netd adapts it to netd's Modem.
+// It never touches the network interface (drivers/lan does), never sends a PIN but as the guard in pin.go allows, never sets
+// a clock, and never trusts a state that it has not read back. Between windows it answers a technician's questions
+// (service.go, operators.go). firmware/cmd/netd adapts it to netd's Modem.
 package modem

@@ -37,6 +37,7 @@ type Modem struct {
 	identified bool
 	domains    []string // registration queries that the module knows
 	apn        string   // of the data context, as configure chose it; empty: the module's
+	chosen     string   // the operator that was set last; empty: none
 	proved     string   // what was last written of user and password, to write it once
 	window     window   // what the recovery ladder knows
 	lowering   lowering // likewise, of a radio that does not go off

@@ -106,7 +106,7 @@ func (m *Modem) readFunction(ctx context.Context) (int, error) {
 		case err != nil:
 			s.Radio = "unknown"
 		case m.profile.off(n):
-			s.Radio = "off"
+			s.Radio, s.Signal, s.SignalDBm, s.Roaming = "off", nil, nil, false
 		default:
 			s.Radio = "on"
 		}

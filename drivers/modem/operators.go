@@ -52,7 +52,8 @@ func (m *Modem) insistOperator(ctx context.Context, say func(string)) error {
 }
 
 // hasOperator reads whether the module's choice is as wanted. A module that does not tell is taken as one that has its
-// own choice, and is only overruled for an operator.
+// own choice, and is only overruled for an operator. Many tell a chosen operator while they are registered only: then
+// what this session has set last counts, so that it is written once and not in each window.
 func (m *Modem) hasOperator(ctx context.Context, plmn string) (bool, error) {
 	if plmn != "" {
 		if _, err := m.command(ctx, operator, "+COPS=3,2"); fatal(err) {
@@ -67,7 +68,7 @@ func (m *Modem) hasOperator(ctx context.Context, plmn string) (bool, error) {
 	if plmn == "" {
 		return err != nil || o.Mode == automatic, nil
 	}
-	return err == nil && o.Mode == manual && o.Name == plmn, nil
+	return err == nil && o.Mode == manual && (o.Name == plmn || o.Name == "" && m.chosen == plmn), nil
 }
 
 // setOperator writes the choice: an operator by its number, or none.
@@ -79,7 +80,10 @@ func (m *Modem) setOperator(ctx context.Context, within time.Duration, plmn stri
 	m.wrote(1)
 	_, err := m.command(ctx, within, command)
 	switch {
-	case err == nil || fatal(err):
+	case err == nil:
+		m.chosen = plmn
+		return nil
+	case fatal(err):
 		return err
 	case plmn == "":
 		return fault(NoNetwork, err, "the modem does not go back to choosing its operator by itself: switch the appliance off and on")

@@ -94,7 +94,7 @@ func TestAuth(t *testing.T) {
 		"quectel-ec25": `+QICSGP=1,1,"internet","box","p,s;",{3}`, "quectel-unisoc": `+QICSGP=1,1,"internet","box","p,s;",{3}`,
 		"quectel-rm5xx":  `+QICSGP=1,1,"internet","box","p,s;",{3}`,
 		"simcom-sim7600": `+CGAUTH=1,{2},"box","p,s;"`, "simcom-a7670": `+CGAUTH=1,{2},"box","p,s;"`, "simcom-sim8200": `+CGAUTH=1,{2},"box","p,s;"`,
-		"sierra": `$QCPDPP=1,{2},"p,s;","box"`, "telit-ecm": `#PDPAUTH=1,{2},"box","p,s;"`, "telit-ncm": `#PDPAUTH=1,{2},"box","p,s;"`,
+		"sierra": `$QCPDPP=1,{2},"p,s;","box"`, "sierra-em": `$QCPDPP=1,{2},"p,s;","box"`, "telit-ecm": `#PDPAUTH=1,{2},"box","p,s;"`, "telit-ncm": `#PDPAUTH=1,{2},"box","p,s;"`,
 		"telit-icm": `#PDPAUTH=1,{2},"box","p,s;"`, "ublox-router": `+UAUTHREQ=1,{3},"box","p,s;"`, "ublox-bridge": `+UAUTHREQ=1,{3},"box","p,s;"`,
 		"huawei": `^AUTHDATA=1,{2},"","p,s;","box"`, "fibocom-gtrndis": `+MGAUTH=1,{2},"box","p,s;"`,
 		"fibocom-fm350": `+EIAAPN="internet",0,"IP","IP",{2},"box","p,s;"`, "fibocom-l850": `+XGAUTH=1,{2},"box","p,s;"`,
@@ -123,8 +123,8 @@ func TestAuth(t *testing.T) {
 			}
 		})
 	}
-	if got := len(modemsim.Personalities()); got != 17 {
-		t.Errorf("%d personalities, and 17 are tried here", got)
+	if got := len(modemsim.Personalities()); got != 18 {
+		t.Errorf("%d personalities, and 18 are tried here", got)
 	}
 }
 

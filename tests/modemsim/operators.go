@@ -72,8 +72,8 @@ func cops(s *Sim, c call) reply {
 
 // chosen is the reply to +COPS? without its prefix.
 func (s *Sim) chosen() string {
-	mode, chosen := "0", s.stored("+COPS", "")
-	switch chosen {
+	mode := "0"
+	switch s.stored("+COPS", "") {
 	case "":
 	case deregistered:
 		mode = "2"
@@ -84,13 +84,10 @@ func (s *Sim) chosen() string {
 	if s.cops == 2 {
 		name = s.cfg.Network.PLMN
 	}
-	switch {
-	case s.registered():
-		return fmt.Sprintf(`%s,%d,"%s",%d`, mode, s.cops, name, s.cfg.Network.Access)
-	case mode == "1":
-		return fmt.Sprintf(`1,2,"%s"`, chosen)
+	if !s.registered() {
+		return mode
 	}
-	return mode
+	return fmt.Sprintf(`%s,%d,"%s",%d`, mode, s.cops, name, s.cfg.Network.Access)
 }
 
 // scan lists what is heard; it takes long with real modules, and Times.Search here.

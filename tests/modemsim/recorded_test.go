@@ -122,10 +122,17 @@ func (d *disk) Save(r modem.Remembered) (err error) {
 	return err
 }
 
+// brisk are phase times for a module that says at once what it has to say.
+func brisk() modem.Times {
+	times := short()
+	times.Locked, times.Denied, times.Poll = 20*time.Millisecond, 40*time.Millisecond, 5*time.Millisecond
+	return times
+}
+
 // join makes a session with a module that is closed when the test ends.
 func join(t *testing.T, r *recorded, cfg modem.Config) *modem.Modem {
 	if cfg.Times == (modem.Times{}) {
-		cfg.Times = short()
+		cfg.Times = brisk()
 	}
 	m := modem.New(cfg, r.open)
 	t.Cleanup(func() { m.Close() })

@@ -17,7 +17,7 @@ func elsewhere() map[string]string {
 		"at_echo_removal": "drivers/at knows the echo by the command it sent, and removes nothing else",
 		"split_groups":    own,
 		"act_string":      "words of CDMA modules", "bcd_string": "raw SIM files: +CCID is asked instead", "ef_ad_mnc_length": "raw SIM files: the number of the operator is not needed",
-		"ef_ecc": "raw SIM files: emergency numbers", "crsm": "raw SIM files: +CCID is asked instead",
+		"ef_ecc": "raw SIM files: emergency numbers", "crsm": "raw SIM files: only the card's number is asked for so, which is read in iccid",
 		"transcript_quectelcm_rm500u": own,
 		"cfun_mode_read":              "the generations that Ericsson and Linktop hide in +CFUN; the value itself is read in cfun_read",
 		"cgerep_test":                 "not asked: which modes of +CGEREP there are shows when one is set", "cmer_test": "not used: registration lines say more", "cind_test": "not used: registration lines say more",
