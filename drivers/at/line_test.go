@@ -226,7 +226,7 @@ func TestCloseInCall(t *testing.T) {
 	a, m := newCaller(t, "", false)
 	line := dialled(t, a)
 	go io.Copy(m.conn, strings.NewReader(strings.Repeat("x", 1<<16))) // nobody reads the line
-	m.mu.Lock()                                                      // the module takes nothing more
+	m.mu.Lock()                                                       // the module takes nothing more
 	defer m.mu.Unlock()
 	written := make(chan error, 1)
 	go func() {

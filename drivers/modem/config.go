@@ -5,6 +5,8 @@ import (
 	"context"
 	"log/slog"
 	"time"
+
+	"airlock/drivers/ppp"
 )
 
 // Config says how to reach the network. The zero value works with most data SIMs.
@@ -29,6 +31,10 @@ type Config struct {
 	PIN string
 	// Bearer is the way of the packets between module and host.
 	Bearer Bearer
+	// PPP is the host's end of calls; nil: this host makes none.
+	PPP *ppp.Config
+	// Interface tells whether the module shows a network interface now; nil: it is taken to.
+	Interface func() bool
 	// Memory keeps what must outlive the process; nil: nothing does.
 	Memory Memory
 	// Levers are what can be pulled outside of AT commands when those do not help, the gentlest first.

@@ -18,7 +18,7 @@ func fibocomGTRNDIS() Profile {
 func fibocomFM350() Profile {
 	p := fibocomBase("fibocom-fm350", "FM350")
 	p.DataOn, p.DataOff = []Step{activate()}, []Step{deactivate()}
-	p.Address = ByContext
+	p.Address, p.Servers = ByContext, "+GTDNS={cid}"
 	p.Signal = []string{"+CESQ", "+GTCCINFO?", "+CSQ"}
 	p.Retries = "+EPINC?"
 	p.Unverified = []string{"+EPINC? as the PIN-retry query: MediaTek's, not seen on an FM350"}
@@ -34,7 +34,7 @@ func fibocomL850() Profile {
 		{Command: `+XDATACHANNEL=1,1,"/USBCDC/0","/USBHS/NCM/0",2,{cid}`, Within: 30 * time.Second},
 	}
 	p.DataOff = []Step{{Command: "+XDATACHANNEL=0", Within: 10 * time.Second, Optional: true}, deactivate()}
-	p.Address = ByContext
+	p.Address, p.NoARP = ByContext, true
 	p.Signal = []string{"+XCESQ?", "+CESQ", "+CSQ"}
 	p.Retries = "+XPINCNT"
 	p.Unverified = []string{

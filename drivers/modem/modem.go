@@ -40,6 +40,8 @@ type Modem struct {
 	mu     sync.Mutex
 	status Status
 	closed <-chan struct{} // of the open port; nil when none
+	path   Path            // of the packets since the last Up that led to data
+	call   *call           // that carries them; nil when none
 }
 
 // New makes a Modem. Nothing is opened or sent before Up or Down.

@@ -9,10 +9,13 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"slices"
 	"strings"
 
 	"airlock/drivers/at"
+	"airlock/drivers/lan"
 	"airlock/drivers/modem"
+	"airlock/drivers/ppp"
 	"airlock/drivers/serial"
 	"airlock/drivers/sysfs"
 	"airlock/firmware/config"
@@ -23,7 +26,10 @@ import (
 // Modem is the module behind the outer door, as netd wants it.
 type Modem struct{ driver *modem.Modem }
 
-var _ netd.Modem = (*Modem)(nil)
+var (
+	_ netd.Modem = (*Modem)(nil)
+	_ Carrier    = (*Modem)(nil)
+)
 
 // NewModem makes the module that the configuration describes. Nothing is opened before Up or Down.
 func NewModem(c config.Modem, log *slog.Logger) *Modem {
@@ -31,8 +37,27 @@ func NewModem(c config.Modem, log *slog.Logger) *Modem {
 	if c.Port != config.Auto {
 		open = fixedPort(c.Port, log, strangers)
 	}
-	return &Modem{modem.New(modem.Config{APN: c.APN, Log: log}, open)}
+	return &Modem{modem.New(modem.Config{
+		APN: c.APN, Log: log,
+		PPP: &ppp.Config{Log: log}, Interface: func() bool { return hasInterface(c) },
+	}, open)}
 }
+
+// hasInterface tells whether the module shows a network interface of its own. When nobody can tell, it is taken to: the
+// raising will say what is missing.
+func hasInterface(c config.Modem) bool {
+	if c.Interface != config.Auto {
+		return true
+	}
+	all, err := lan.List(sysfs.Root)
+	return err != nil || slices.ContainsFunc(all, func(i lan.Interface) bool { return i.Role == lan.Modem })
+}
+
+// Path implements Carrier.
+func (m *Modem) Path() modem.Path { return m.driver.Path() }
+
+// Call implements Carrier.
+func (m *Modem) Call() *ppp.Session { return m.driver.Call() }
 
 // Up implements netd.Modem.
 func (m *Modem) Up(ctx context.Context, say func(string)) error {

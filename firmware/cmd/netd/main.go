@@ -88,7 +88,7 @@ func doorkeeper(ctx context.Context, file string, log *slog.Logger) error {
 
 // newKeeper hands the hardware to a keeper, whose site the inner link asks for in turn.
 func newKeeper(node config.Node, modem *hardware.Modem, log *slog.Logger) (keeper *netd.Keeper, err error) {
-	outer := hardware.NewOuter(node.Modem, log)
+	outer := hardware.NewOuter(node.Modem, modem, log)
 	inner := hardware.NewInner(outer, func() *windows.Site { return keeper.Site() }, log)
 	keeper, err = netd.New(netd.Config{
 		Modem: modem, Outer: outer, Inner: inner, Interlock: hardware.NewGate(), Tunnel: tunnel.NewNode(log),
