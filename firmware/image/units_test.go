@@ -32,7 +32,7 @@ func unitRoot(t *testing.T) string {
 			write(t, filepath.Join(root, e.Path), string(e.Content))
 		}
 	}
-	programs := []string{"usr/sbin/nft"}
+	programs := []string{"usr/sbin/nft", "usr/sbin/pppd"}
 	for _, path := range binaryPaths {
 		programs = append(programs, path)
 	}
