@@ -100,7 +100,7 @@ func (k *Keeper) raiseOuterDoor(ctx context.Context, w *window) error {
 	if err := k.raiseLink(ctx, w, outerRaiseTime, say); err != nil {
 		return err
 	}
-	hub, err := resolve(ctx, w.plan.hub, w.network.DNS)
+	hub, err := resolve(ctx, w.plan.hub, w.network.DNS, w.network.Address.Addr())
 	if err != nil {
 		return err
 	}

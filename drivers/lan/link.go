@@ -35,6 +35,7 @@ type Config struct {
 // Dialled is what a link has got that others have brought up.
 type Dialled struct {
 	Address netip.Addr // IPv4; invalid: none
+	IPv6    bool       // it speaks IPv6, so that a router may be heard
 	DNS     []netip.Addr
 	MTU     int
 }
@@ -48,6 +49,8 @@ type Network struct {
 	DNS     []netip.Addr  // may be empty
 	MTU     int           // bytes
 	Lease   time.Duration // of DHCP; zero for static addresses
+
+	deaf bool // dialled, and without IPv6: no router can be heard
 }
 
 // Link is one interface. It keeps nothing between calls: what is true is asked of the kernel each time.
@@ -127,7 +130,7 @@ func (l *Link) raise(ctx context.Context, found Interface, say func(string)) (Ne
 	if err := l.apply(link, &n); err != nil {
 		return Network{}, err
 	}
-	if l.cfg.IPv6 {
+	if l.cfg.IPv6 && !n.deaf {
 		if err := l.awaitIPv6(ctx, link, &n); err != nil {
 			return Network{}, err
 		}
@@ -140,7 +143,7 @@ func (l *Link) raise(ctx context.Context, found Interface, say func(string)) (Ne
 func (l *Link) connect(ctx context.Context, link netlink.Link, found Interface, say func(string)) (Network, error) {
 	if l.cfg.Dial != nil {
 		d, err := l.cfg.Dial(ctx)
-		n := Network{DNS: d.DNS, MTU: d.MTU}
+		n := Network{DNS: d.DNS, MTU: d.MTU, deaf: !d.IPv6}
 		if d.Address.IsValid() {
 			n.Address = netip.PrefixFrom(d.Address, d.Address.BitLen())
 		}

@@ -70,8 +70,11 @@ func (m *Modem) startCall(ctx context.Context, say func(string)) error {
 
 // callVerdict: what another call does not change.
 func (m *Modem) callVerdict(err error) error {
-	if errors.Is(err, ppp.ErrRefused) {
+	switch {
+	case errors.Is(err, ppp.ErrRefused):
 		return fault(NoNetwork, err, "the network refuses the user name or password of the APN %q: correct them in the configuration", m.cfg.APN)
+	case errors.Is(err, ppp.ErrUnable):
+		return fault(NoNetwork, err, "the modem's data would have to be dialled, and this node cannot: set the modem's USB mode to ECM, NCM or RNDIS")
 	}
 	return hopeless(err, m.cfg.APN)
 }

@@ -115,6 +115,13 @@ func (m *Modem) Status() Status {
 		s.Present, s.Radio, s.Registered, s.Data, s.SignalDBm = false, "unknown", false, false, nil
 	default:
 	}
+	if m.call != nil {
+		select {
+		case <-m.call.session.Done():
+			s.Data = false
+		default:
+		}
+	}
 	return s
 }
 

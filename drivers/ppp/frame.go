@@ -11,8 +11,9 @@ const (
 	flag   = 0x7e
 	escape = 0x7d
 
-	protoIPCP = 0x8021
-	protoLCP  = 0xc021
+	protoIPCP   = 0x8021
+	protoIPv6CP = 0x8057
+	protoLCP    = 0xc021
 )
 
 // longest bounds a frame: 1500 bytes of packet, every one escaped, and what is around them.

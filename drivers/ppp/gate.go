@@ -1,6 +1,7 @@
 package ppp
 
 import (
+	"encoding/binary"
 	"io"
 	"net/netip"
 	"sync"
@@ -16,6 +17,7 @@ type gate struct {
 	open    bool
 	reached bool // held is closed
 	dns     []netip.Addr
+	refused map[uint16]bool // protocols that the other end does not know
 }
 
 // way is one direction. Its writer is used under mu only, so that what was kept and what comes do not mix.
@@ -28,7 +30,7 @@ type way struct {
 func newGate(module, host io.Writer) *gate {
 	return &gate{
 		toModule: way{out: module, kept: map[uint16][]byte{}}, toHost: way{out: host, kept: map[uint16][]byte{}},
-		held: make(chan struct{}),
+		held: make(chan struct{}), refused: map[uint16]bool{},
 	}
 }
 
@@ -40,6 +42,9 @@ func (g *gate) pass(w *way, content []byte) error {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if proto == protoLCP && w == &g.toHost {
+		g.noteRefusal(content)
+	}
 	if !isLink(proto) && !g.isOpen(w, proto, content) {
 		return nil
 	}
@@ -64,6 +69,24 @@ func (g *gate) isOpen(w *way, proto uint16, content []byte) bool {
 		w.kept[proto] = append([]byte(nil), content...)
 	}
 	return g.open
+}
+
+// noteRefusal keeps which protocol a Protocol-Reject names (RFC 1661 §5.7).
+func (g *gate) noteRefusal(content []byte) {
+	const header, protocolReject = 4, 8
+	b := unescape(content, header+6)
+	if len(b) < header+6 || b[header] != protocolReject {
+		return
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.refused[binary.BigEndian.Uint16(b[header+4:])] = true
+}
+
+func (g *gate) refuses(proto uint16) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.refused[proto]
 }
 
 // send frames content anew. A flag on both sides makes it whole whatever noise came before it.

@@ -72,7 +72,7 @@ func (d *pppd) start(program, tty string, options []string) (*exec.Cmd, io.Reade
 		return nil, nil, fmt.Errorf("start pppd: %w", err)
 	}
 	if err := cmd.Start(); err != nil {
-		return nil, nil, fmt.Errorf("start pppd: %w", err)
+		return nil, nil, fmt.Errorf("%w: start pppd: %w", ErrUnable, err)
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -118,6 +118,8 @@ func (d *pppd) verdict() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	switch d.code {
+	case 4:
+		return fmt.Errorf("%w: the kernel has no PPP", ErrUnable)
 	case 19:
 		return ErrRefused
 	case 10, 15:
@@ -136,6 +138,8 @@ var (
 	ErrNoLink = errors.New("no agreement on a PPP link")
 	// ErrHungUp: the call is over.
 	ErrHungUp = errors.New("the call has ended")
+	// ErrUnable: this host makes no PPP at all.
+	ErrUnable = errors.New("this host cannot make PPP links")
 )
 
 // options are pppd's. The interface has a fixed name, since nobody else makes one of the kind here.

@@ -228,7 +228,9 @@ func (s *Session) families(state State) int {
 func (s *Session) both(ctx context.Context, one State) (State, error) {
 	ctx, cancel := context.WithTimeout(ctx, pairTime)
 	defer cancel()
-	two, err := until(ctx, s.cfg.Links, s.pppd.exited, func(state State) bool { return state.Up && s.families(state) == 2 })
+	two, err := until(ctx, s.cfg.Links, s.pppd.exited, func(state State) bool {
+		return s.gate.refuses(protoIPCP) || s.gate.refuses(protoIPv6CP) || state.Up && s.families(state) == 2
+	})
 	if errors.Is(err, context.DeadlineExceeded) {
 		return one, nil
 	}

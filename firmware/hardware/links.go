@@ -94,6 +94,7 @@ func open(ctx context.Context, call *ppp.Session) (lan.Dialled, error) {
 		if a.Is4() {
 			d.Address = a
 		}
+		d.IPv6 = d.IPv6 || a.Is6()
 	}
 	if err != nil {
 		err = &lan.Error{Kind: lan.NoLease, Cause: err, Detail: "the network agreed to a call and gave it no address: check the APN and the SIM's contract"}
@@ -103,6 +104,14 @@ func open(ctx context.Context, call *ppp.Session) (lan.Dialled, error) {
 
 // Find implements netd.Link.
 func (o *Outer) Find() (string, error) {
+	if call := o.call(); call != nil {
+		select {
+		case <-call.Done():
+			return "", &windows.Problem{Code: windows.CodeNoNetwork, Cause: ppp.ErrHungUp,
+				Detail: "the network ended the data call: try again, and check the coverage if it happens often"}
+		default:
+		}
+	}
 	i, err := o.link().Find()
 	return i.Name, outerProblem(err)
 }

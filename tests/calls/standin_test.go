@@ -69,7 +69,7 @@ func (s *standIn) start() error {
 	}
 	for line := range strings.Lines(string(lines)) {
 		option, value, _ := strings.Cut(strings.TrimSpace(line), " ")
-		s.options[option] = strings.Trim(value, `"`)
+		s.options[option] = strings.NewReplacer(`\\`, `\`, `\"`, `"`).Replace(strings.TrimSuffix(strings.TrimPrefix(value, `"`), `"`))
 	}
 	for _, needed := range []string{"nodetach", "noauth", "nodefaultroute", "noccp", "user", "password", "logfd"} {
 		if _, ok := s.options[needed]; !ok {
