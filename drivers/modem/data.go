@@ -15,6 +15,9 @@ func (m *Modem) startData(ctx context.Context, say func(string)) error {
 	if err := m.hangUp(ctx); err != nil {
 		return err
 	}
+	if err := m.narrow(ctx); err != nil {
+		return err
+	}
 	switch m.bearer() {
 	case ByPPP:
 		return m.startCall(ctx, say)

@@ -99,8 +99,7 @@ func newNode(t *testing.T, sim modemsim.Config, change func(*modem.Config)) *nod
 		n.packets = append(n.packets, ip)
 	}
 	n.sim = modemsim.New(sim)
-	cfg := modem.Config{Times: short(), Bearer: modem.ByPPP,
-		PPP: &ppp.Config{Program: "/proc/self/exe", Agree: 3 * time.Second, Address: 3 * time.Second, Log: slog.New(slog.NewTextHandler(t.Output(), nil))}}
+	cfg := modem.Config{Times: short(), Bearer: modem.ByPPP, PPP: pppConfig(t)}
 	if change != nil {
 		change(&cfg)
 	}
@@ -108,6 +107,11 @@ func newNode(t *testing.T, sim modemsim.Config, change func(*modem.Config)) *nod
 	n.outer = hardware.NewOuter(config.Modem{Interface: config.Auto}, n.modem, slog.New(slog.DiscardHandler))
 	t.Cleanup(n.end)
 	return n
+}
+
+func pppConfig(t *testing.T) *ppp.Config {
+	return &ppp.Config{Program: "/proc/self/exe", Agree: 3 * time.Second, Address: 3 * time.Second,
+		Log: slog.New(slog.NewTextHandler(t.Output(), nil))}
 }
 
 func (n *node) open(ctx context.Context) (modem.Port, error) {
@@ -431,6 +435,28 @@ func TestAuto(t *testing.T) {
 			}
 			if err := n.modem.Down(t.Context()); err != nil || n.sim.RadioOn() {
 				t.Errorf("Down = %v, radio on %v", err, n.sim.RadioOn())
+			}
+		})
+	}
+}
+
+// TestPaths: every personality tells what its network interface has to be given, those without DHCP an address.
+func TestPaths(t *testing.T) {
+	for _, p := range modemsim.Personalities() {
+		t.Run(p.Name, func(t *testing.T) {
+			n := newNode(t, modemsim.Config{Personality: p}, func(c *modem.Config) { c.Bearer = modem.ByInterface })
+			if err := n.up(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			path := n.modem.Path()
+			if path.Bearer != modem.ByInterface || path.DHCP == p.StaticAddress || path.IPv6 || !path.IPv4 || len(path.DNS) != 2 {
+				t.Errorf("Path = %+v of a module with DHCP %v", path, !p.StaticAddress)
+			}
+			if want := "[10.64.0.2/32]"; p.StaticAddress && fmt.Sprint(path.Addresses) != want {
+				t.Errorf("addresses = %v, want %s", path.Addresses, want)
+			}
+			if err := n.modem.Down(t.Context()); err != nil {
+				t.Error(err)
 			}
 		})
 	}

@@ -14,6 +14,7 @@ func telits() []Personality {
 	ecm.DefaultBearer = true
 	ncm := common("telit-ncm", "UE910-EUR", "12.00.615", "357164040000013", "",
 		verbs{"#NCM": ncm, "#PDPAUTH": accept, "+CGDATA": cgdataRaw})
+	ncm.StaticAddress = true
 	icm := common("telit-icm", "FN980m", "38.02.004", "357494100000011", "1bc7:1050",
 		verbs{"#ICMAUTOCONN": mode(dialCID, hangUpCID, func(s *Sim) []string {
 			return one("#ICMAUTOCONN: %d,%d", bit(s.tied), max(s.bound, 1))
