@@ -200,10 +200,18 @@ func (a *AT) hangUp(ctx context.Context) error {
 	if err := a.escape(ctx); err != nil {
 		return fmt.Errorf("hang up: %w", err)
 	}
-	if err := a.sync(ctx); err != nil {
-		return fmt.Errorf("hang up: %w", err)
+	if !a.answers(ctx, 8*a.opt.Probe) {
+		return fmt.Errorf("hang up: %w", orDone(ctx))
 	}
 	return a.noCall(ctx)
+}
+
+// orDone says why a port that was asked for a while has not answered.
+func orDone(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return ErrNoAnswer
 }
 
 // answers probes for a bounded time.
@@ -242,5 +250,8 @@ func (a *AT) noCall(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, a.opt.Command)
 	defer cancel()
 	_, _ = a.run(ctx, newExchange("H", nil))
-	return a.sync(ctx)
+	if !a.answers(ctx, 8*a.opt.Probe) {
+		return fmt.Errorf("hang up: %w", orDone(ctx))
+	}
+	return nil
 }

@@ -226,3 +226,22 @@ func TestGateTellsOfALostPort(t *testing.T) {
 		t.Error("opening towards a lost port = nil")
 	}
 }
+
+// BenchmarkOpenGate is what a packet of 1400 bytes costs on its way through.
+func BenchmarkOpenGate(b *testing.B) {
+	g := newGate(io.Discard, io.Discard)
+	if err := g.unlock(); err != nil {
+		b.Fatal(err)
+	}
+	payload := make([]byte, 1400)
+	rng := rand.New(rand.NewPCG(3, 4))
+	for i := range payload {
+		payload[i] = byte(rng.UintN(256))
+	}
+	frame := stream(content(0x21, payload...))
+	var s splitter
+	b.SetBytes(int64(len(payload)))
+	for b.Loop() {
+		s.feed(frame, func(c []byte) { _ = g.pass(&g.toModule, c) })
+	}
+}

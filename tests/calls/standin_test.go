@@ -35,6 +35,7 @@ type standIn struct {
 	id    byte
 	lcp   layer
 	ipcp  layer
+	ip6cp layer
 	auth  uint16 // protocol by which the peer wants to know who we are; 0: none
 	known bool
 	term  bool
@@ -176,8 +177,13 @@ func (s *standIn) ask() {
 	case s.options["user"] == silent:
 	case !s.lcp.ours:
 		s.send(0xc021, 1, []byte{2, 6, 0, 0, 0, 0})
-	case s.lcp.done() && (s.auth == 0 || s.known) && !s.ipcp.ours:
-		s.send(0x8021, 1, s.wants())
+	case s.lcp.done() && (s.auth == 0 || s.known):
+		if !s.ipcp.ours && !s.off("noip") {
+			s.send(0x8021, 1, granted)
+		}
+		if !s.ip6cp.ours && !s.off("noipv6") {
+			s.send(0x8057, 1, identifier)
+		}
 	case s.lcp.done() && s.auth == 0xc023 && !s.known:
 		u, p := s.options["user"], s.options["password"]
 		s.send(0xc023, 1, []byte(string(rune(len(u)))+u+string(rune(len(p)))+p))
@@ -187,7 +193,10 @@ func (s *standIn) ask() {
 // address and servers are what IPCP has suggested.
 var granted = []byte{3, 6, 0, 0, 0, 0, 129, 6, 0, 0, 0, 0, 131, 6, 0, 0, 0, 0}
 
-func (s *standIn) wants() []byte { return granted }
+// identifier is what IPv6CP has suggested.
+var identifier = []byte{1, 10, 0, 0, 0, 0, 0, 0, 0, 1}
+
+func (s *standIn) off(option string) bool { _, off := s.options[option]; return off }
 
 func (s *standIn) send(proto uint16, code byte, data []byte) {
 	s.id++
@@ -213,7 +222,7 @@ func (s *standIn) frame(f []byte) (code int, end bool) {
 	}
 	proto, body := binary.BigEndian.Uint16(f[2:]), f[4:len(f)-2]
 	switch {
-	case proto == 0x21:
+	case proto == 0x21 || proto == 0x57:
 		_, _ = s.tun.Write(body)
 	case len(body) < 4:
 	case proto == 0xc021 && body[0] == 5:
@@ -225,10 +234,12 @@ func (s *standIn) frame(f []byte) (code int, end bool) {
 		s.control(&s.lcp, proto, body)
 	case proto == 0xc023 || proto == 0xc223:
 		return s.who(proto, body)
-	case proto == 0x8021:
-		s.control(&s.ipcp, proto, body)
-		if s.ipcp.done() && !s.isUp() {
-			if err := s.raise(); err != nil {
+	case proto == 0x8021 || proto == 0x8057:
+		l := map[uint16]*layer{0x8021: &s.ipcp, 0x8057: &s.ip6cp}[proto]
+		was := l.done()
+		s.control(l, proto, body)
+		if l.done() && !was {
+			if err := s.raise(proto == 0x8057); err != nil {
 				fmt.Fprintln(os.Stderr, err)
 				return 1, true
 			}
@@ -253,6 +264,9 @@ func (s *standIn) control(l *layer, proto uint16, body []byte) {
 	case 2:
 		l.ours = true
 	case 3:
+		if better := ppptest.Option(data, 1); proto == 0x8057 && len(better) == 8 {
+			copy(identifier[2:], better)
+		}
 		if proto == 0x8021 {
 			for _, kind := range []byte{3, 129, 131} {
 				if better := ppptest.Option(data, kind); len(better) == 4 {
@@ -289,15 +303,21 @@ func (s *standIn) isUp() bool {
 	return s.up
 }
 
-// raise gives the interface its address and takes it up.
-func (s *standIn) raise() error {
+// raise gives the interface its address and takes it up. As pppd it is up before its link-local address is set.
+func (s *standIn) raise(ipv6 bool) error {
 	link, err := netlink.LinkByName(s.options["ifname"])
 	if err != nil {
 		return err
 	}
 	ip, _ := netip.AddrFromSlice(ppptest.Option(granted, 3))
 	own := &net.IPNet{IP: ip.AsSlice(), Mask: net.CIDRMask(32, 32)}
-	if err := errors.Join(netlink.AddrAdd(link, &netlink.Addr{IPNet: own}), netlink.LinkSetUp(link)); err != nil {
+	if ipv6 {
+		own = &net.IPNet{IP: append([]byte{0xfe, 0x80, 0, 0, 0, 0, 0, 0}, identifier[2:]...), Mask: net.CIDRMask(64, 128)}
+		err = errors.Join(netlink.LinkSetIP6AddrGenMode(link, 1), netlink.LinkSetUp(link), netlink.AddrAdd(link, &netlink.Addr{IPNet: own}))
+	} else {
+		err = errors.Join(netlink.AddrAdd(link, &netlink.Addr{IPNet: own}), netlink.LinkSetUp(link))
+	}
+	if err != nil || s.isUp() {
 		return err
 	}
 	s.mu.Lock()
@@ -310,8 +330,8 @@ func (s *standIn) raise() error {
 			if err != nil && !errors.Is(err, io.EOF) {
 				return
 			}
-			if n > 0 && buf[0]>>4 == 4 {
-				s.write(ppptest.Raw(0x21, buf[:n]))
+			if n > 0 {
+				s.write(ppptest.Raw(map[byte]uint16{4: 0x21, 6: 0x57}[buf[0]>>4], buf[:n]))
 			}
 		}
 	}()
