@@ -18,6 +18,8 @@ type gate struct {
 	reached bool // held is closed
 	dns     []netip.Addr
 	refused map[uint16]bool // protocols that the other end does not know
+
+	refusal chan struct{} // word of a new one in refused
 }
 
 // way is one direction. Its writer is used under mu only, so that what was kept and what comes do not mix.
@@ -30,7 +32,7 @@ type way struct {
 func newGate(module, host io.Writer) *gate {
 	return &gate{
 		toModule: way{out: module, kept: map[uint16][]byte{}}, toHost: way{out: host, kept: map[uint16][]byte{}},
-		held: make(chan struct{}), refused: map[uint16]bool{},
+		held: make(chan struct{}), refused: map[uint16]bool{}, refusal: make(chan struct{}, 1),
 	}
 }
 
@@ -81,6 +83,10 @@ func (g *gate) noteRefusal(content []byte) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.refused[binary.BigEndian.Uint16(b[header+4:])] = true
+	select {
+	case g.refusal <- struct{}{}:
+	default:
+	}
 }
 
 func (g *gate) refuses(proto uint16) bool {

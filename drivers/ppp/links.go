@@ -87,8 +87,8 @@ func (kernel) Watch(ctx context.Context) (<-chan struct{}, error) {
 	return changed, nil
 }
 
-// until looks after each change until it is so, ctx ends, or stop is closed.
-func until(ctx context.Context, links Links, stop <-chan struct{}, so func(State) bool) (State, error) {
+// until looks after each change, and at each word of wake, until it is so, ctx ends, or stop is closed.
+func until(ctx context.Context, links Links, wake, stop <-chan struct{}, so func(State) bool) (State, error) {
 	watching, cancel := context.WithCancel(ctx)
 	defer cancel()
 	changed, err := links.Watch(watching)
@@ -102,6 +102,7 @@ func until(ctx context.Context, links Links, stop <-chan struct{}, so func(State
 		}
 		select {
 		case <-changed:
+		case <-wake:
 		case <-stop:
 			return s, ErrHungUp
 		case <-ctx.Done():

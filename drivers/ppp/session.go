@@ -192,7 +192,7 @@ func (s *Session) Open(ctx context.Context) (Network, error) {
 	if err := s.gate.unlock(); err != nil {
 		return Network{}, fmt.Errorf("open PPP: %w", err)
 	}
-	state, err := until(ctx, s.cfg.Links, s.pppd.exited, func(state State) bool { return state.Up && s.families(state) > 0 })
+	state, err := until(ctx, s.cfg.Links, nil, s.pppd.exited, func(state State) bool { return state.Up && s.families(state) > 0 })
 	if err == nil && s.options.IPv4 && s.options.IPv6 {
 		state, err = s.both(ctx, state)
 	}
@@ -228,7 +228,7 @@ func (s *Session) families(state State) int {
 func (s *Session) both(ctx context.Context, one State) (State, error) {
 	ctx, cancel := context.WithTimeout(ctx, pairTime)
 	defer cancel()
-	two, err := until(ctx, s.cfg.Links, s.pppd.exited, func(state State) bool {
+	two, err := until(ctx, s.cfg.Links, s.gate.refusal, s.pppd.exited, func(state State) bool {
 		return s.gate.refuses(protoIPCP) || s.gate.refuses(protoIPv6CP) || state.Up && s.families(state) == 2
 	})
 	if errors.Is(err, context.DeadlineExceeded) {
@@ -251,7 +251,7 @@ func (s *Session) stop(ctx context.Context) error {
 	s.pppd.stop(termTime)
 	ctx, cancel := context.WithTimeout(ctx, goneTime)
 	defer cancel()
-	if _, err := until(ctx, s.cfg.Links, nil, func(state State) bool { return !state.There }); err != nil {
+	if _, err := until(ctx, s.cfg.Links, nil, nil, func(state State) bool { return !state.There }); err != nil {
 		return fmt.Errorf("end PPP: %s is still there: %w", Interface, err)
 	}
 	return nil
