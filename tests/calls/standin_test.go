@@ -80,8 +80,14 @@ func (s *standIn) start() error {
 	if s.tty, err = os.OpenFile(os.Args[1], os.O_RDWR|unix.O_NOCTTY, 0); err != nil {
 		return err
 	}
-	s.tun, err = makeTun(s.options["ifname"])
-	return err
+	if s.tun, err = makeTun(s.options["ifname"]); err != nil {
+		return err
+	}
+	link, err := netlink.LinkByName(s.options["ifname"])
+	if err != nil {
+		return err
+	}
+	return netlink.LinkSetIP6AddrGenMode(link, 1) // no interface of PPP has a link-local address by itself
 }
 
 func makeTun(name string) (*os.File, error) {
@@ -313,7 +319,7 @@ func (s *standIn) raise(ipv6 bool) error {
 	own := &net.IPNet{IP: ip.AsSlice(), Mask: net.CIDRMask(32, 32)}
 	if ipv6 {
 		own = &net.IPNet{IP: append([]byte{0xfe, 0x80, 0, 0, 0, 0, 0, 0}, identifier[2:]...), Mask: net.CIDRMask(64, 128)}
-		err = errors.Join(netlink.LinkSetIP6AddrGenMode(link, 1), netlink.LinkSetUp(link), netlink.AddrAdd(link, &netlink.Addr{IPNet: own}))
+		err = errors.Join(netlink.LinkSetUp(link), netlink.AddrAdd(link, &netlink.Addr{IPNet: own}))
 	} else {
 		err = errors.Join(netlink.AddrAdd(link, &netlink.Addr{IPNet: own}), netlink.LinkSetUp(link))
 	}
