@@ -167,11 +167,11 @@ func (m *Modem) proveData(ctx context.Context) (missing, err error) {
 func hopeless(err error, apn string) error {
 	switch at.CodeOf(err) {
 	case 127, 133:
-		return fault(NoNetwork, err, "the network does not know the APN %q for this SIM: ask the SIM's provider which APN to configure", apn)
+		return lasting(NoNetwork, err, "the network does not know the APN %q for this SIM: ask the SIM's provider which APN to configure", apn)
 	case 129, 149:
-		return fault(NoNetwork, err, "the network refuses the user name or password of the APN %q: correct them in the configuration", apn)
+		return lasting(NoNetwork, err, "the network refuses the user name or password of the APN %q: correct them in the configuration", apn)
 	case 177:
-		return fault(NoNetwork, err, "the operator has barred data on this SIM: check its contract")
+		return lasting(NoNetwork, err, "the operator has barred data on this SIM: check its contract")
 	}
 	return nil
 }

@@ -44,14 +44,14 @@ func (m *Modem) Call() *ppp.Session {
 // second later, and modules a call right after another command (Quectel EG800Q).
 func (m *Modem) startCall(ctx context.Context, say func(string)) error {
 	if m.cfg.PPP == nil {
-		return fault(NoNetwork, nil, "the modem's data would have to be dialled, and this node cannot: set the modem's USB mode to ECM, NCM or RNDIS")
+		return lasting(NoNetwork, nil, "the modem's data would have to be dialled, and this node cannot: set the modem's USB mode to ECM, NCM or RNDIS")
 	}
 	say("dialling for data")
 	for {
 		err := m.dial(ctx)
 		if err == nil {
 			m.note(func(s *Status) { s.Data = true })
-			m.setPath(Path{Bearer: ByPPP, IPv6: m.families().IPv6})
+			m.setPath(Path{Bearer: ByPPP, IPv4: m.callOptions().IPv4, IPv6: m.callOptions().IPv6})
 			say("data is on, by PPP")
 			return nil
 		}
@@ -72,9 +72,9 @@ func (m *Modem) startCall(ctx context.Context, say func(string)) error {
 func (m *Modem) callVerdict(err error) error {
 	switch {
 	case errors.Is(err, ppp.ErrRefused):
-		return fault(NoNetwork, err, "the network refuses the user name or password of the APN %q: correct them in the configuration", m.cfg.APN)
+		return lasting(NoNetwork, err, "the network refuses the user name or password of the APN %q: correct them in the configuration", m.cfg.APN)
 	case errors.Is(err, ppp.ErrUnable):
-		return fault(NoNetwork, err, "the modem's data would have to be dialled, and this node cannot: set the modem's USB mode to ECM, NCM or RNDIS")
+		return lasting(NoNetwork, err, "the modem's data would have to be dialled, and this node cannot: set the modem's USB mode to ECM, NCM or RNDIS")
 	}
 	return hopeless(err, m.cfg.APN)
 }
@@ -92,7 +92,7 @@ func (m *Modem) dial(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(err, closeOwn(own))
 	}
-	session, err := ppp.Start(ctx, *m.cfg.PPP, line, m.families())
+	session, err := ppp.Start(ctx, *m.cfg.PPP, line, m.callOptions())
 	if err != nil {
 		return errors.Join(err, closeOwn(own))
 	}
@@ -123,8 +123,8 @@ func closeOwn(own Port) error {
 	return own.Close()
 }
 
-// families are the options of a call that the configuration tells.
-func (m *Modem) families() ppp.Options {
+// callOptions are what the configuration tells of a call.
+func (m *Modem) callOptions() ppp.Options {
 	return ppp.Options{
 		Name: m.cfg.User, Password: m.cfg.Password, Auth: m.cfg.Auth,
 		IPv4: m.cfg.Type != "IPV6", IPv6: m.cfg.Type != "IP",

@@ -24,6 +24,9 @@ type Error struct {
 	Kind   Kind
 	Detail string
 	Cause  error // may be nil
+	// Final: another try changes nothing before a person has changed something: the card, its contract, the
+	// configuration.
+	Final bool
 }
 
 func (e *Error) Error() string {
@@ -38,4 +41,11 @@ func (e *Error) Unwrap() error { return e.Cause }
 
 func fault(kind Kind, cause error, format string, args ...any) *Error {
 	return &Error{Kind: kind, Detail: fmt.Sprintf(format, args...), Cause: cause}
+}
+
+// lasting is a fault that another try does not cure.
+func lasting(kind Kind, cause error, format string, args ...any) *Error {
+	e := fault(kind, cause, format, args...)
+	e.Final = true
+	return e
 }

@@ -294,7 +294,7 @@ func TestWho(t *testing.T) {
 		n := newNode(t, modemsim.Config{Network: network}, func(c *modem.Config) { c.User, c.Password = "node", "wrong" })
 		err := n.up(t.Context())
 		fault, ok := errors.AsType[*modem.Error](err)
-		if !ok || fault.Kind != modem.NoNetwork || !strings.Contains(err.Error(), "password") || strings.Contains(err.Error(), "wrong") {
+		if !ok || fault.Kind != modem.NoNetwork || !fault.Final || !strings.Contains(err.Error(), "password") || strings.Contains(err.Error(), "wrong") {
 			t.Errorf("Up = %v, want no-network and a word on the password", err)
 		}
 		if err := n.modem.Down(t.Context()); err != nil || n.sim.RadioOn() {
