@@ -40,7 +40,7 @@ func (k *Keeper) findHub(ctx context.Context, w *window) (netip.AddrPort, error)
 			return netip.AddrPort{}, err
 		}
 	}
-	hub, err := resolve(ctx, w.plan.hub, w.network.DNS)
+	hub, err := resolve(ctx, w.plan.hub, w.network.DNS, w.network.Address.Addr())
 	if err != nil {
 		return netip.AddrPort{}, err
 	}

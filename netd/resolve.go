@@ -15,7 +15,8 @@ const dnsPort = 53
 
 // resolve gives the hub's address. A name is asked of the servers that the network named, through
 // the door that is open now, and of nobody else.
-func resolve(ctx context.Context, hub string, servers []netip.Addr) (netip.AddrPort, error) {
+// Of the hub's addresses one is taken that can be reached from ours.
+func resolve(ctx context.Context, hub string, servers []netip.Addr, from netip.Addr) (netip.AddrPort, error) {
 	host, port, err := net.SplitHostPort(hub)
 	if err != nil {
 		return netip.AddrPort{}, windows.AsProblem(err, windows.CodeInternal, "read the hub's address")
@@ -29,7 +30,7 @@ func resolve(ctx context.Context, hub string, servers []netip.Addr) (netip.AddrP
 	}
 	failure := errors.New("the network named no DNS server")
 	for _, server := range servers {
-		a, err := lookUp(ctx, host, netip.AddrPortFrom(server, dnsPort))
+		a, err := lookUp(ctx, host, netip.AddrPortFrom(server, dnsPort), from)
 		if err == nil {
 			return netip.AddrPortFrom(a, uint16(n)), nil
 		}
@@ -40,7 +41,7 @@ func resolve(ctx context.Context, hub string, servers []netip.Addr) (netip.AddrP
 }
 
 // lookUp asks one server, without the machine's own resolver settings.
-func lookUp(ctx context.Context, host string, server netip.AddrPort) (netip.Addr, error) {
+func lookUp(ctx context.Context, host string, server netip.AddrPort, from netip.Addr) (netip.Addr, error) {
 	ctx, stop := context.WithTimeout(ctx, resolveTime)
 	defer stop()
 	r := net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
@@ -51,10 +52,15 @@ func lookUp(ctx context.Context, host string, server netip.AddrPort) (netip.Addr
 	if err != nil {
 		return netip.Addr{}, err
 	}
-	for _, a := range found { // a carrier without IPv6 is the common case
-		if a = a.Unmap(); a.Is4() {
-			return a, nil
+	return pick(found, from), nil
+}
+
+// pick takes the first address of our own family, which is IPv4 unless the carrier gives none.
+func pick(found []netip.Addr, from netip.Addr) netip.Addr {
+	for _, a := range found {
+		if a = a.Unmap(); a.Is6() == from.Is6() {
+			return a
 		}
 	}
-	return found[0], nil
+	return found[0].Unmap()
 }

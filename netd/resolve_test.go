@@ -60,19 +60,19 @@ func TestNamesAreAskedOfTheGivenServer(t *testing.T) {
 	v4, v6 := netip.MustParseAddr("192.0.2.9"), netip.MustParseAddr("2001:db8::9")
 	server := nameServer(t, map[string]netip.Addr{"hub.example.net.": v4, "hub6.example.net.": v6})
 	for host, want := range map[string]netip.Addr{"hub.example.net": v4, "hub6.example.net": v6} {
-		if got, err := lookUp(t.Context(), host, server); err != nil || got != want {
+		if got, err := lookUp(t.Context(), host, server, v4); err != nil || got != want {
 			t.Errorf("lookUp(%s) = %v, %v, want %v", host, got, err, want)
 		}
 	}
 	var missing *net.DNSError
-	if _, err := lookUp(t.Context(), "gone.example.net", server); !errors.As(err, &missing) || !missing.IsNotFound {
+	if _, err := lookUp(t.Context(), "gone.example.net", server, v4); !errors.As(err, &missing) || !missing.IsNotFound {
 		t.Errorf("lookUp of a name that is not there: %v", err)
 	}
 }
 
 func TestResolve(t *testing.T) {
 	for hub, want := range map[string]string{"192.0.2.1:51820": "192.0.2.1:51820", "[2001:db8::1]:5": "[2001:db8::1]:5"} {
-		if got, err := resolve(t.Context(), hub, nil); err != nil || got.String() != want {
+		if got, err := resolve(t.Context(), hub, nil, netip.Addr{}); err != nil || got.String() != want {
 			t.Errorf("resolve(%s) = %v, %v", hub, got, err)
 		}
 	}
@@ -83,10 +83,31 @@ func TestResolve(t *testing.T) {
 		"hub.invalid":    {netip.MustParseAddr("127.0.0.1")}, // nothing listens on its port 53
 		"Check the name": nil,
 	} {
-		_, err := resolve(ctx, "hub.invalid:1", servers)
+		_, err := resolve(ctx, "hub.invalid:1", servers, netip.Addr{})
 		var p *windows.Problem
 		if !errors.As(err, &p) || p.Code != windows.CodeNoHub || !strings.Contains(p.Detail, name) {
 			t.Errorf("resolve = %v, want no-hub and %q", err, name)
+		}
+	}
+}
+
+// TestHubOfOurFamily: a hub with addresses of both families is called by the one that we have.
+func TestHubOfOurFamily(t *testing.T) {
+	v4, v6 := netip.MustParseAddr("192.0.2.9"), netip.MustParseAddr("2001:db8::9")
+	mapped := netip.MustParseAddr("::ffff:192.0.2.9")
+	for _, c := range []struct {
+		found []netip.Addr
+		from  netip.Addr
+		want  netip.Addr
+	}{
+		{[]netip.Addr{v6, v4}, netip.MustParseAddr("10.64.0.2"), v4},
+		{[]netip.Addr{mapped, v6}, netip.MustParseAddr("10.64.0.2"), v4},
+		{[]netip.Addr{v4, v6}, netip.MustParseAddr("2001:db8::77"), v6},
+		{[]netip.Addr{v6}, netip.MustParseAddr("10.64.0.2"), v6}, // it will say so itself
+		{[]netip.Addr{v6, v4}, netip.Addr{}, v4},
+	} {
+		if got := pick(c.found, c.from); got != c.want {
+			t.Errorf("pick(%v, %s) = %s, want %s", c.found, c.from, got, c.want)
 		}
 	}
 }

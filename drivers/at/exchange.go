@@ -11,6 +11,8 @@ type exchange struct {
 	finish  func(result)      // called once, last
 	// proves, when set, judges a final result: false means that it belongs to an earlier command.
 	proves func(r result) bool
+	// call, when set, gets the stream behind CONNECT.
+	call *Line
 
 	held    string // the newest line of a single-line reply; an older one was unsolicited
 	holding bool

@@ -28,7 +28,7 @@ func TestRedact(t *testing.T) {
 func TestEchoIsRedacted(t *testing.T) {
 	var log bytes.Buffer
 	w := newWire(nil, slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})))
-	w.line(`AT+CPIN="4711"`, 0)
+	w.sort(`AT+CPIN="4711"`, 0)
 	if strings.Contains(log.String(), "4711") || !strings.Contains(log.String(), "+CPIN=") {
 		t.Errorf("log = %s", log.String())
 	}

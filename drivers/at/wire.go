@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -33,6 +34,7 @@ type wire struct {
 	owed    []part    // commands that ended without their answer; it may still come
 	stats   Stats
 	cause   error // why the stream ended
+	line    *Line // the call that has the stream now; nil: lines do
 	urc     *dispatcher
 	onDead  func()
 }
@@ -47,14 +49,33 @@ func (w *wire) readLoop() {
 	buf := make([]byte, 4096)
 	for {
 		n, err := w.rw.Read(buf)
-		for _, line := range split.Feed(buf[:n]) {
-			w.line(line, split.Overlong)
-		}
+		w.received(&split, buf[:n])
 		if err != nil {
 			w.fail(err)
 			return
 		}
 	}
+}
+
+// received gives bytes to the call that has the stream, or parts them into lines. The line CONNECT makes the former of
+// the latter in the middle of a read, so that lines are parted one byte at a time.
+func (w *wire) received(split *splitter, b []byte) {
+	for len(b) > 0 {
+		if l := w.online(); l != nil {
+			l.take(b)
+			return
+		}
+		for _, line := range split.Feed(b[:1]) {
+			w.sort(line, split.Overlong)
+		}
+		b = b[1:]
+	}
+}
+
+func (w *wire) online() *Line {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.line
 }
 
 // writeLoop keeps a port that accepts no bytes from blocking a caller.
@@ -64,10 +85,23 @@ func (w *wire) writeLoop() {
 		case <-w.dead:
 			return
 		case p := <-w.out:
-			if _, err := w.rw.Write(p); err != nil {
+			if err := w.write(p); err != nil {
 				w.fail(err)
 				return
 			}
+		}
+	}
+}
+
+// stalls is how often in a row a call may find the port full. A port that takes no command for the time of one write is
+// dead, but the packets of a call stand in a queue while the radio has no room.
+const stalls = 10
+
+func (w *wire) write(p []byte) error {
+	for n := 0; ; n++ {
+		_, err := w.rw.Write(p)
+		if w.online() == nil || n == stalls || !errors.Is(err, os.ErrDeadlineExceeded) {
+			return err
 		}
 	}
 }
@@ -85,6 +119,9 @@ func (w *wire) fail(err error) {
 	if x := w.pending; x != nil {
 		w.pending = nil
 		x.end(result{err: ErrClosed})
+	}
+	if w.line != nil {
+		w.line.lost()
 	}
 	w.urc.stop()
 	w.onDead()
@@ -136,8 +173,8 @@ func (w *wire) settle() {
 	w.stats.Resyncs++
 }
 
-// line gives one received line to its owner.
-func (w *wire) line(line string, overlong int) {
+// sort gives one received line to its owner.
+func (w *wire) sort(line string, overlong int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.stats.Overlong = overlong
@@ -174,6 +211,9 @@ func (w *wire) final(x *exchange, r result) {
 	if r.err != nil && x.holding { // a refused query has no reply, so what looked like one came by itself
 		x.holding = false
 		w.unsolicited(x.held)
+	}
+	if r.connect && x.call != nil && r.err == nil {
+		w.line = x.call
 	}
 	x.end(r)
 }

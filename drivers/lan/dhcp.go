@@ -37,15 +37,12 @@ func (l *Link) lease(ctx context.Context, name string) (Network, error) {
 	if err != nil {
 		return Network{}, fault(NoLease, err, "the DHCP server on %s gave an unusable answer: configure a fixed address", name)
 	}
-	n.Name = name
-	if l.cfg.MTU != 0 {
-		n.MTU = l.cfg.MTU
-	}
 	return n, nil
 }
 
-// Bounds of an MTU that is believed: 576 is what IPv4 hosts must take (RFC 791), 9216 the largest jumbo frame in use.
-const minMTU, maxMTU = 576, 9216
+// Bounds of an MTU that is believed: 576 is what IPv4 hosts must take (RFC 791), 9216 the largest jumbo frame in use. IPv6
+// goes by no link of less than 1280 (RFC 8200 §5).
+const minMTU, maxMTU, minMTU6 = 576, 9216, 1280
 
 // readLease takes from an ACK what we use.
 func readLease(ack *dhcpv4.DHCPv4) (Network, error) {

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
-	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/vishvananda/netlink"
@@ -17,25 +15,42 @@ import (
 // Config is one door's link.
 type Config struct {
 	Want Want
-	// Address with its prefix length, and Gateway for what lies beyond it. An invalid Address means DHCP.
+	// Address with its prefix length, and Gateway for what lies beyond it. An invalid Address means DHCP, or with NoIPv4 none.
 	Address netip.Prefix
 	Gateway netip.Addr
-	MTU     int  // bytes; 0 leaves the link's or takes DHCP's
-	IPv6    bool // off: the interface gets no IPv6 address and sends no IPv6 frame of its own
+	DNS     []netip.Addr // told by others than DHCP, which comes first
+	OnLink  bool         // without a Gateway everything lies behind the link: it leads to one neighbour
+	NoARP   bool         // the neighbour answers no ARP
+	NoIPv4  bool         // the network has IPv6 alone
+	MTU     int          // bytes at most, of what the link, DHCP and this say the smallest; 0: this says nothing
+	IPv6    bool         // off: the interface gets no IPv6 address and sends no IPv6 frame of its own
+	// Dial, when set, brings the link up and gives it its addresses, as PPP does; it is called when the link may send.
+	Dial func(ctx context.Context) (Dialled, error)
 	// Carrier and Lease bound the waiting; 15 s and 20 s when zero.
 	Carrier, Lease time.Duration
 	Log            *slog.Logger
 	Sys            string // root of sysfs; empty means the real one
 }
 
+// Dialled is what a link has got that others have brought up.
+type Dialled struct {
+	Address netip.Addr // IPv4; invalid: none
+	IPv6    bool       // it speaks IPv6, so that a router may be heard
+	DNS     []netip.Addr
+	MTU     int
+}
+
 // Network is what a raised link got.
 type Network struct {
 	Name    string
-	Address netip.Prefix
+	Address netip.Prefix  // of IPv4 where there is one
+	IPv6    netip.Prefix  // by router advertisement; invalid: none
 	Gateway netip.Addr    // zero: on-link only
 	DNS     []netip.Addr  // may be empty
 	MTU     int           // bytes
 	Lease   time.Duration // of DHCP; zero for static addresses
+
+	deaf bool // dialled, and without IPv6: no router can be heard
 }
 
 // Link is one interface. It keeps nothing between calls: what is true is asked of the kernel each time.
@@ -107,26 +122,49 @@ func (l *Link) raise(ctx context.Context, found Interface, say func(string)) (Ne
 		return Network{}, err
 	}
 	say("raising " + found.Name)
-	if err := l.waitCarrier(ctx, link, found); err != nil {
+	n, err := l.connect(ctx, link, found, say)
+	if err != nil {
 		return Network{}, err
 	}
-	n := Network{Name: found.Name, Address: l.cfg.Address, Gateway: l.cfg.Gateway, MTU: l.cfg.MTU}
-	if !n.Address.IsValid() {
-		say("asking for an address on " + found.Name)
-		if n, err = l.lease(ctx, found.Name); err != nil {
+	n.Name = found.Name
+	if err := l.apply(link, &n); err != nil {
+		return Network{}, err
+	}
+	if l.cfg.IPv6 && !n.deaf {
+		if err := l.awaitIPv6(ctx, link, &n); err != nil {
 			return Network{}, err
 		}
-	}
-	if err := apply(link, &n); err != nil {
-		return Network{}, err
 	}
 	say(fmt.Sprintf("%s has %s", found.Name, n.Address))
 	return n, nil
 }
 
-// prepare empties the interface and keeps IPv6 off it before it may send.
+// connect brings the link up and learns its IPv4 address.
+func (l *Link) connect(ctx context.Context, link netlink.Link, found Interface, say func(string)) (Network, error) {
+	if l.cfg.Dial != nil {
+		d, err := l.cfg.Dial(ctx)
+		n := Network{DNS: d.DNS, MTU: d.MTU, deaf: !d.IPv6}
+		if d.Address.IsValid() {
+			n.Address = netip.PrefixFrom(d.Address, d.Address.BitLen())
+		}
+		return n, err
+	}
+	if err := l.waitCarrier(ctx, link, found); err != nil {
+		return Network{}, err
+	}
+	if l.cfg.Address.IsValid() || l.cfg.NoIPv4 {
+		return Network{Address: l.cfg.Address, Gateway: l.cfg.Gateway}, nil
+	}
+	say("asking for an address on " + found.Name)
+	return l.lease(ctx, found.Name)
+}
+
+// prepare empties the interface, and says what may be sent on it by itself, before it may send.
 func (l *Link) prepare(link netlink.Link) error {
 	if err := flush(link); err != nil {
+		return err
+	}
+	if err := l.setARP(link); err != nil {
 		return err
 	}
 	if l.cfg.IPv6 {
@@ -135,35 +173,22 @@ func (l *Link) prepare(link netlink.Link) error {
 	return silenceIPv6(link)
 }
 
-func ipv6Switch(link netlink.Link) string {
-	return filepath.Join("/proc/sys/net/ipv6/conf", link.Attrs().Name, "disable_ipv6")
-}
-
-// allowIPv6 undoes what an earlier silenceIPv6 did.
-func allowIPv6(link netlink.Link) error {
-	if err := os.WriteFile(ipv6Switch(link), []byte("0"), 0); err != nil {
-		return fmt.Errorf("allow IPv6 on %s: %w", link.Attrs().Name, err)
+// setARP switches ARP off where it would be asked in vain, and on again where an earlier window had switched it off.
+func (l *Link) setARP(link netlink.Link) error {
+	off := link.Attrs().RawFlags&unix.IFF_NOARP != 0
+	var err error
+	switch {
+	case off == l.cfg.NoARP || link.Attrs().RawFlags&unix.IFF_POINTOPOINT != 0:
+	case off:
+		err = netlink.LinkSetARPOn(link)
+	default:
+		err = netlink.LinkSetARPOff(link)
+	}
+	if err != nil {
+		return fmt.Errorf("set ARP on %s: %w", link.Attrs().Name, err)
 	}
 	return nil
 }
-
-// silenceIPv6 switches IPv6 off for the interface, or, where /proc/sys cannot be written (a sandbox), at least keeps
-// the kernel from making a link-local address, without which it sends nothing.
-func silenceIPv6(link netlink.Link) error {
-	err := os.WriteFile(ipv6Switch(link), []byte("1"), 0)
-	if err == nil || errors.Is(err, os.ErrNotExist) { // no such file: the kernel has no IPv6
-		return nil
-	}
-	if err2 := noLinkLocal(link); err2 != nil {
-		return fmt.Errorf("keep IPv6 off %s: %w", link.Attrs().Name, errors.Join(err, err2))
-	}
-	return nil
-}
-
-func noLinkLocal(link netlink.Link) error { return netlink.LinkSetIP6AddrGenMode(link, addrGenNone) }
-
-// addrGenNone is IN6_ADDR_GEN_MODE_NONE of <linux/if_link.h>.
-const addrGenNone = 1
 
 // waitCarrier raises the link and waits, by the kernel's events, until there is somebody at the other end.
 func (l *Link) waitCarrier(ctx context.Context, link netlink.Link, found Interface) error {

@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"strings"
 	"time"
+
+	"airlock/drivers/ppp"
 )
 
 // Config says how to reach the network. The zero value works with most data SIMs.
@@ -34,6 +36,10 @@ type Config struct {
 	// NotBefore is the earliest time that a clock of the network may show to be believed, such as the day this
 	// software was built; zero: the beginning of 2025. The latest is 20 years after it.
 	NotBefore time.Time
+	// PPP is the host's end of calls; nil: this host makes none.
+	PPP *ppp.Config
+	// Interface tells whether the module shows a network interface now; nil: it is taken to.
+	Interface func() bool
 	// Memory keeps what must outlive the process; nil: nothing does.
 	Memory Memory
 	// Levers are what can be pulled outside of AT commands when those do not help, the gentlest first.

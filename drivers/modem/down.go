@@ -116,6 +116,9 @@ func (m *Modem) reopen(ctx context.Context) error {
 // lower ends the data, then the radio, and reads both back.
 func (m *Modem) lower(ctx context.Context) error {
 	m.note(func(s *Status) { s.Data, s.Address = false, "" })
+	if err := m.hangUp(ctx); err != nil {
+		m.log.Info("the call ended badly", "error", err) // the commands that follow find out what it means
+	}
 	if !m.identified {
 		if err := m.identify(ctx, func(string) {}); err != nil {
 			return err

@@ -18,7 +18,7 @@ func fibocomGTRNDIS() Profile {
 func fibocomFM350() Profile {
 	p := fibocomBase("fibocom-fm350", "FM350")
 	p.DataOn, p.DataOff = []Step{activate()}, []Step{deactivate()}
-	p.Address = ByContext
+	p.Address, p.Servers = ByContext, "+GTDNS={cid}"
 	p.Signal = []string{"+CESQ", "+GTCCINFO?", "+CSQ"}
 	p.Retries = "+EPINC?"
 	// <apn>,<index, always 0>,<type>,<type when roaming>,<auth>,<user>,<password> (the manual, §12.2.14).
@@ -37,7 +37,7 @@ func fibocomL850() Profile {
 		{Command: `+XDATACHANNEL=1,1,"/USBCDC/0","/USBHS/NCM/0",2,{cid}`, Within: 30 * time.Second},
 	}
 	p.DataOff = []Step{{Command: "+XDATACHANNEL=0", Within: 10 * time.Second, Optional: true}, deactivate()}
-	p.Address = ByContext
+	p.Address, p.NoARP = ByContext, true
 	p.Signal = []string{"+XCESQ?", "+CESQ", "+CSQ"}
 	p.Retries = "+XPINCNT"
 	p.Auth = &Step{Command: `+XGAUTH={cid},{auth},"{user}","{password}"`, Within: 5 * time.Second}

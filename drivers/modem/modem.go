@@ -50,6 +50,8 @@ type Modem struct {
 	closed <-chan struct{} // of the open port; nil when none
 	flash  uint64          // writes counted; kept in cfg.Memory
 	told   told            // the time that came by itself
+	path   Path            // of the packets since the last Up that led to data
+	call   *call           // that carries them; nil when none
 }
 
 // New makes a Modem. Nothing is opened or sent before Up or Down.
@@ -125,6 +127,13 @@ func (m *Modem) Status() Status {
 	case <-m.closed:
 		s.Present, s.Radio, s.Registered, s.Data, s.SignalDBm, s.Signal = false, "unknown", false, false, nil, nil
 	default:
+	}
+	if m.call != nil {
+		select {
+		case <-m.call.session.Done():
+			s.Data = false
+		default:
+		}
 	}
 	return s
 }

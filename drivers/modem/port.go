@@ -22,17 +22,33 @@ func Serial(f serial.Finder) Opener {
 		case err != nil:
 			return nil, err
 		}
-		return named{found.AT, found.Candidate.String()}, nil
+		return named{found.AT, f, found.Candidate}, nil
 	}
 }
 
-// named is a port with a name for people.
+// named is a port with a name for people, and the search that found it.
 type named struct {
 	*at.AT
-	name string
+	finder serial.Finder
+	where  serial.Candidate
 }
 
-func (n named) String() string { return n.name }
+var (
+	_ Port     = named{}
+	_ Dialer   = named{}
+	_ Seconder = named{}
+)
+
+func (n named) String() string { return n.where.String() }
+
+// Second implements Seconder.
+func (n named) Second(ctx context.Context) (Port, error) {
+	found, err := n.finder.Second(ctx, n.where)
+	if err != nil {
+		return nil, err
+	}
+	return named{found.AT, n.finder, found.Candidate}, nil
+}
 
 // ensurePort opens the port unless it is open and alive.
 func (m *Modem) ensurePort(ctx context.Context) error {
@@ -91,6 +107,7 @@ func (m *Modem) drop() {
 	if m.port == nil {
 		return
 	}
+	m.dropCall()
 	m.port.Close()
 	m.port = nil
 }
@@ -110,8 +127,14 @@ func (m *Modem) await(ctx context.Context) error {
 	return nil
 }
 
-// command runs one command within its own deadline. accept names prefixes of its reply that differ from its own.
+// command runs one command within its own deadline. accept names prefixes of its reply that differ from its own. It ends
+// a call that has the port.
 func (m *Modem) command(ctx context.Context, within time.Duration, cmd string, accept ...string) ([]string, error) {
+	if m.onPort() {
+		if err := m.hangUp(ctx); err != nil {
+			return nil, err
+		}
+	}
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	return m.port.Command(ctx, cmd, accept...)

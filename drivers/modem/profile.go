@@ -31,6 +31,10 @@ type Profile struct {
 	Bound *Query `json:"bound,omitempty"`
 	// Address says where the interface's address comes from.
 	Address AddressSource `json:"address"`
+	// NoARP: nobody answers ARP behind the interface, which carries bare IP in Ethernet's clothes.
+	NoARP bool `json:"no_arp,omitempty"`
+	// Servers, when set, asks for the name servers where +CGCONTRDP tells none.
+	Servers string `json:"name_servers,omitempty"`
 	// Dial makes the modem port a PPP line; every module has it, as the way out when its interface fails.
 	Dial Step `json:"dial"`
 

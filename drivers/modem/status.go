@@ -75,5 +75,7 @@ type Path struct {
 	Gateway   netip.Addr
 	DNS       []netip.Addr
 	MTU       int  // bytes; 0: not told
-	IPv6      bool // the context has IPv6
+	IPv4      bool // the context has IPv4
+	IPv6      bool // the context has IPv6; its address comes by router advertisement, but with ByContext and no DHCP
+	NoARP     bool // nobody answers ARP behind the interface: frames go to whoever listens
 }

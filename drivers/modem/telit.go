@@ -24,7 +24,7 @@ func telitNCM() Profile {
 		{Command: `+CGDATA="M-RAW_IP",{cid}`, Within: 30 * time.Second},
 	}
 	p.DataOff = []Step{deactivate()}
-	p.Address = ByContext
+	p.Address, p.NoARP = ByContext, true
 	p.Unverified = []string{simSelect, "no binding query is known: only a packet beyond the module proves that data flows"}
 	return p
 }

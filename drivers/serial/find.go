@@ -1,12 +1,14 @@
 package serial
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -51,18 +53,60 @@ func (f Finder) Find(ctx context.Context) (*Found, error) {
 		return nil, fmt.Errorf("%w%s", ErrNone, f.where())
 	}
 	var reasons []string
-	for _, c := range candidates {
-		port, err := f.ask(ctx, c)
-		if err == nil {
-			return &Found{port, c}, nil
+	for _, how := range []approach{{(*at.AT).Sync, 1}, {(*at.AT).HangUp, hangUpTimes}} {
+		reasons = nil
+		for _, c := range candidates {
+			port, err := f.ask(ctx, c, how)
+			if err == nil {
+				return &Found{port, c}, nil
+			}
+			if ctx.Err() != nil {
+				return nil, fmt.Errorf("find the AT port: %w", ctx.Err())
+			}
+			reasons = append(reasons, fmt.Sprintf("%s: %v", c, err))
 		}
-		if ctx.Err() != nil {
-			return nil, fmt.Errorf("find the AT port: %w", ctx.Err())
-		}
-		reasons = append(reasons, fmt.Sprintf("%s: %v", c, err))
 	}
 	return nil, fmt.Errorf("%w: %s", ErrSilent, strings.Join(reasons, "; "))
 }
+
+// Second finds another AT port of the module whose port first is, to make calls on while first takes commands. It asks
+// the port that is meant for PPP first, and never one that no table lists. The error wraps ErrNone or ErrSilent.
+func (f Finder) Second(ctx context.Context, first Candidate) (*Found, error) {
+	candidates, err := f.candidates()
+	if err != nil {
+		return nil, err
+	}
+	candidates = slices.DeleteFunc(candidates, func(c Candidate) bool {
+		return c.Name == first.Name || c.USB.Device != first.USB.Device || c.Role == RoleUnknown
+	})
+	slices.SortStableFunc(candidates, func(a, b Candidate) int { return cmp.Compare(callRank(a), callRank(b)) })
+	err = fmt.Errorf("%w beside %s", ErrNone, first)
+	for _, c := range candidates {
+		port, asked := f.ask(ctx, c, approach{(*at.AT).Sync, 1})
+		if asked == nil {
+			return &Found{port, c}, nil
+		}
+		err = fmt.Errorf("%w: %s: %w", ErrSilent, c, asked)
+	}
+	return nil, err
+}
+
+// callRank: a port for PPP, then one for more commands.
+func callRank(c Candidate) int {
+	if c.Role == RolePPP {
+		return 0
+	}
+	return 1
+}
+
+// approach is how a port is asked whether it takes commands, and how many times the patience that takes. Where no port
+// answers, all are asked again as if a process had ended within a call and left it in the port.
+type approach struct {
+	prove    func(*at.AT, context.Context) error
+	patience time.Duration
+}
+
+const hangUpTimes = 3 // a fall of DTR, and two silences around +++
 
 func (f Finder) candidates() ([]Candidate, error) {
 	sys := f.Sys
@@ -93,7 +137,7 @@ func (f Finder) where() string {
 }
 
 // ask opens a port and proves that it answers.
-func (f Finder) ask(ctx context.Context, c Candidate) (*at.AT, error) {
+func (f Finder) ask(ctx context.Context, c Candidate, how approach) (*at.AT, error) {
 	open := f.Open
 	if open == nil {
 		open = func(device string) (io.ReadWriteCloser, error) { return Open(device) }
@@ -110,10 +154,10 @@ func (f Finder) ask(ctx context.Context, c Candidate) (*at.AT, error) {
 	if patience == 0 {
 		patience = 3 * time.Second
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, patience*how.patience)
 	defer cancel()
 	port := at.New(rw, at.Options{Log: f.Log})
-	if err := port.Sync(ctx); err != nil {
+	if err := how.prove(port, ctx); err != nil {
 		port.Close()
 		return nil, err
 	}

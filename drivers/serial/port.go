@@ -1,6 +1,7 @@
 package serial
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -16,6 +17,7 @@ import (
 const (
 	writeLimit = 3 * time.Second        // a tty that takes no bytes for so long is dead
 	closeLimit = 500 * time.Millisecond // then the kernel is left to finish the close by itself
+	dropTime   = 400 * time.Millisecond // for which DTR falls; modules want 200 ms at most (V.250 §6.2.9 names no time)
 )
 
 // Port is an open tty at 115200 8N1, raw, for one owner. The rate matters to no USB module, but a serial adapter
@@ -80,6 +82,25 @@ func (p *Port) Write(b []byte) (int, error) {
 			return 0, fmt.Errorf("write to port: %w", os.ErrDeadlineExceeded)
 		}
 	}
+}
+
+// DropDTR lets DTR fall for a moment, upon which a module ends its call and takes commands again (&D2, their default). It
+// fails at once on a tty that has no such line.
+func (p *Port) DropDTR(ctx context.Context) error {
+	if err := p.port.SetDTR(false); err != nil {
+		return fmt.Errorf("let DTR fall: %w", err)
+	}
+	timer := time.NewTimer(dropTime)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-p.done:
+	case <-ctx.Done():
+	}
+	if err := p.port.SetDTR(true); err != nil {
+		return fmt.Errorf("raise DTR: %w", err)
+	}
+	return ctx.Err()
 }
 
 // Close returns within closeLimit. By default the kernel waits up to 30 s in close(2) for bytes that a dead

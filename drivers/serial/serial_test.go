@@ -239,3 +239,59 @@ func TestOpenWhatIsNoTTY(t *testing.T) {
 		}
 	}
 }
+
+// TestSecond: a call goes over the port that is meant for it, else over the second one for commands; never over a port of
+// another device, nor over one that no table knows.
+func TestSecond(t *testing.T) {
+	a76 := func(name, ifc string) tty {
+		return tty{name: name, port: "1-3", vid: "1e0e", pid: "9011", ifc: ifc, driver: "option1"}
+	}
+	for _, tc := range []struct {
+		name   string
+		ttys   []tty
+		speaks string
+		want   string
+		err    error
+	}{
+		{"the one for PPP", []tty{a76("ttyUSB1", "04"), a76("ttyUSB2", "05"), ftdi}, "ttyUSB2", "ttyUSB2", nil},
+		{"the second for commands", []tty{ec25("ttyUSB3", "02"), ec25("ttyUSB4", "03")}, "ttyUSB4", "ttyUSB4", nil},
+		{"it is silent", []tty{a76("ttyUSB1", "04"), a76("ttyUSB2", "05")}, "none", "", ErrSilent},
+		{"there is none", []tty{ec25("ttyUSB3", "02"), ftdi, a76("ttyUSB1", "04")}, "ttyUSB0", "", ErrNone},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			f := Finder{Sys: fakeSys(t, tc.ttys...), Patience: 150 * time.Millisecond, Open: func(device string) (io.ReadWriteCloser, error) {
+				return answer(t, filepath.Base(device) == tc.speaks), nil
+			}}
+			all, err := Candidates(f.Sys)
+			if err != nil {
+				t.Fatal(err)
+			}
+			second, err := f.Second(t.Context(), all[0])
+			if !errors.Is(err, tc.err) {
+				t.Fatalf("Second beside %s = %v, want %v", all[0], err, tc.err)
+			}
+			if err != nil {
+				return
+			}
+			defer second.Close()
+			if second.Name != tc.want {
+				t.Errorf("Second beside %s = %s, want %s", all[0], second.Name, tc.want)
+			}
+		})
+	}
+}
+
+// TestNoDTR: a pseudo terminal has none, and says so at once.
+func TestNoDTR(t *testing.T) {
+	_, slave := openPTY(t)
+	port, err := Open(slave)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer port.Close()
+	began := time.Now()
+	if err := port.DropDTR(t.Context()); err == nil || time.Since(began) > dropTime {
+		t.Errorf("DropDTR of a pseudo terminal = %v after %s, want an error at once", err, time.Since(began))
+	}
+}

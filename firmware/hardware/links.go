@@ -12,33 +12,106 @@ import (
 	"github.com/vishvananda/netlink"
 
 	"airlock/drivers/lan"
+	"airlock/drivers/modem"
+	"airlock/drivers/ppp"
 	"airlock/firmware/config"
 	"airlock/netd"
 	"airlock/netd/windows"
 )
 
-// Outer is the network interface of the module. Its address comes by DHCP.
+// Carrier tells how the module's packets reach the network; *Modem is one.
+type Carrier interface {
+	// Path is what the interface has to be given.
+	Path() modem.Path
+	// Call is the data call whose interface it is; nil: the module has an interface of its own.
+	Call() *ppp.Session
+}
+
+// Outer is the network interface of the module: its own, or the one that a data call makes.
 type Outer struct {
-	want lan.Want
-	log  *slog.Logger
-	sys  string // root of sysfs; empty: the real one
+	want    lan.Want
+	carrier Carrier // nil: DHCP on the module's own interface
+	log     *slog.Logger
+	sys     string // root of sysfs; empty: the real one
 }
 
 // NewOuter makes the outer door's link as the configuration describes it.
-func NewOuter(c config.Modem, log *slog.Logger) *Outer {
-	o := &Outer{want: lan.Want{Role: lan.Modem}, log: log}
-	if c.Interface != config.Auto {
-		o.want.Name = c.Interface
-	}
-	return o
+func NewOuter(c config.Modem, carrier Carrier, log *slog.Logger) *Outer {
+	return &Outer{want: wantOf(c), carrier: carrier, log: log}
 }
 
+// wantOf is the module's own interface.
+func wantOf(c config.Modem) lan.Want {
+	want := lan.Want{Role: lan.Modem}
+	if c.Interface != config.Auto {
+		want.Name = c.Interface
+	}
+	return want
+}
+
+// call is the data call that carries the packets; nil when there is none.
+func (o *Outer) call() *ppp.Session {
+	if o.carrier == nil {
+		return nil
+	}
+	return o.carrier.Call()
+}
+
+// link is the interface with what the network has granted for it.
 func (o *Outer) link() *lan.Link {
-	return lan.New(lan.Config{Want: o.want, Log: o.log, Sys: o.sys})
+	cfg := lan.Config{Want: o.want, Log: o.log, Sys: o.sys}
+	if o.carrier != nil {
+		grant(&cfg, o.carrier.Path())
+	}
+	if call := o.call(); call != nil {
+		cfg.Want = lan.Want{Role: lan.Modem, Name: call.Name()}
+		cfg.Dial = func(ctx context.Context) (lan.Dialled, error) { return open(ctx, call) }
+	}
+	return lan.New(cfg)
+}
+
+// grant puts the path into the link's configuration.
+func grant(cfg *lan.Config, p modem.Path) {
+	cfg.DNS, cfg.MTU, cfg.IPv6, cfg.NoARP = p.DNS, p.MTU, p.IPv6, p.NoARP
+	switch {
+	case p.Bearer == modem.ByPPP:
+		cfg.OnLink = true
+	case p.Bearer == modem.ByInterface && !p.DHCP:
+		cfg.OnLink, cfg.Gateway, cfg.NoIPv4 = true, p.Gateway, len(p.Addresses) == 0
+		if len(p.Addresses) > 0 {
+			cfg.Address = p.Addresses[0]
+		}
+	case p.IPv6 && !p.IPv4: // the module has no IPv4 to lease
+		cfg.NoIPv4 = true
+	}
+}
+
+// open opens the call's gate: the interface is guarded by now.
+func open(ctx context.Context, call *ppp.Session) (lan.Dialled, error) {
+	n, err := call.Open(ctx)
+	d := lan.Dialled{DNS: n.DNS, MTU: n.MTU}
+	for _, a := range n.Addresses {
+		if a.Is4() {
+			d.Address = a
+		}
+		d.IPv6 = d.IPv6 || a.Is6()
+	}
+	if err != nil {
+		err = &lan.Error{Kind: lan.NoLease, Cause: err, Detail: "the network agreed to a call and gave it no address: check the APN and the SIM's contract"}
+	}
+	return d, err
 }
 
 // Find implements netd.Link.
 func (o *Outer) Find() (string, error) {
+	if call := o.call(); call != nil {
+		select {
+		case <-call.Done():
+			return "", &windows.Problem{Code: windows.CodeNoNetwork, Cause: ppp.ErrHungUp,
+				Detail: "the network ended the data call: try again, and check the coverage if it happens often"}
+		default:
+		}
+	}
 	i, err := o.link().Find()
 	return i.Name, outerProblem(err)
 }
@@ -50,9 +123,14 @@ func (o *Outer) Up(ctx context.Context, say func(string)) (netd.Network, error) 
 }
 
 // Down implements netd.Link. Every interface that looks like a module's goes down, not only the one that is used:
-// a second module is no second way out.
+// a second module is no second way out. A call that was opened ends, and its interface with it; one whose gate is still
+// shut has let nothing pass, and stays to be opened.
 func (o *Outer) Down(ctx context.Context) error {
-	return lower(ctx, o.sys, o.log, o.owns, o.want.Name)
+	var ended error
+	if call := o.call(); call != nil && call.Opened() {
+		ended = call.Stop(ctx)
+	}
+	return errors.Join(ended, lower(ctx, o.sys, o.log, o.owns, o.want.Name), lower1(ctx, ppp.Interface, o.log))
 }
 
 // owns says whether an interface belongs to the outer side.
@@ -167,9 +245,14 @@ func lower(ctx context.Context, sys string, log *slog.Logger, belongs func(lan.I
 	}
 	var failures []error
 	for _, name := range names {
-		failures = append(failures, lan.New(lan.Config{Want: lan.Want{Name: name}, Log: log}).Down(ctx))
+		failures = append(failures, lower1(ctx, name, log))
 	}
 	return errors.Join(failures...)
+}
+
+// lower1 takes one interface down; one that is not there is down.
+func lower1(ctx context.Context, name string, log *slog.Logger) error {
+	return lan.New(lan.Config{Want: lan.Want{Name: name}, Log: log}).Down(ctx)
 }
 
 // network is a raised link in netd's words.

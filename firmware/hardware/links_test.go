@@ -2,12 +2,16 @@ package hardware
 
 import (
 	"errors"
+	"net/netip"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
 	"airlock/drivers/lan"
+	"airlock/drivers/modem"
+	"airlock/drivers/ppp"
 	"airlock/netd/windows"
 )
 
@@ -117,4 +121,35 @@ func TestInnerNeedsItsSite(t *testing.T) {
 	if err := errors.Join(inner.Down(t.Context()), outer.Down(t.Context())); err != nil {
 		t.Errorf("Down() without any interface = %v, want nil", err)
 	}
+}
+
+// carrier is a module that has brought data up.
+type carrier struct{ path modem.Path }
+
+func (c carrier) Path() modem.Path   { return c.path }
+func (c carrier) Call() *ppp.Session { return nil }
+
+// TestGrant: what the context has granted becomes what the link is given.
+func TestGrant(t *testing.T) {
+	one, dns := netip.MustParsePrefix("10.64.0.2/32"), []netip.Addr{netip.MustParseAddr("9.9.9.9")}
+	for name, c := range map[string]struct {
+		path modem.Path
+		want lan.Config
+	}{
+		"nothing known":   {modem.Path{}, lan.Config{}},
+		"DHCP":            {modem.Path{Bearer: modem.ByInterface, DHCP: true, IPv4: true, MTU: 1430, DNS: dns}, lan.Config{MTU: 1430, DNS: dns}},
+		"DHCP, IPv6 too":  {modem.Path{Bearer: modem.ByInterface, DHCP: true, IPv4: true, IPv6: true}, lan.Config{IPv6: true}},
+		"IPv6 alone":      {modem.Path{Bearer: modem.ByInterface, DHCP: true, IPv6: true}, lan.Config{IPv6: true, NoIPv4: true}},
+		"static":          {modem.Path{Bearer: modem.ByInterface, IPv4: true, Addresses: []netip.Prefix{one}, NoARP: true}, lan.Config{Address: one, OnLink: true, NoARP: true}},
+		"static, IPv6":    {modem.Path{Bearer: modem.ByInterface, IPv6: true}, lan.Config{OnLink: true, NoIPv4: true, IPv6: true}},
+		"static, gateway": {modem.Path{Bearer: modem.ByInterface, IPv4: true, Addresses: []netip.Prefix{one}, Gateway: dns[0]}, lan.Config{Address: one, Gateway: dns[0], OnLink: true}},
+		"PPP":             {modem.Path{Bearer: modem.ByPPP, IPv6: true}, lan.Config{OnLink: true, IPv6: true}},
+	} {
+		var got lan.Config
+		if grant(&got, c.path); !reflect.DeepEqual(got, c.want) {
+			t.Errorf("%s: grant = %+v, want %+v", name, got, c.want)
+		}
+	}
+	outer := &Outer{want: lan.Want{Role: lan.Modem}, carrier: carrier{}, log: quiet(), sys: tree(t, nil)}
+	compare(t, "outer", "!no network interface", windows.CodeNoModem, outer.Find)
 }

@@ -10,11 +10,14 @@ import (
 	"io/fs"
 	"log/slog"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
 	"airlock/drivers/at"
+	"airlock/drivers/lan"
 	"airlock/drivers/modem"
+	"airlock/drivers/ppp"
 	"airlock/drivers/serial"
 	"airlock/drivers/sysfs"
 	"airlock/firmware/config"
@@ -25,7 +28,10 @@ import (
 // Modem is the module behind the outer door, as netd wants it.
 type Modem struct{ driver *modem.Modem }
 
-var _ netd.Modem = (*Modem)(nil)
+var (
+	_ netd.Modem = (*Modem)(nil)
+	_ Carrier    = (*Modem)(nil)
+)
 
 // NewModem makes the module that the configuration describes; what has to be remembered of it is kept in the folder state.
 // No port is opened before Up or Down.
@@ -38,6 +44,7 @@ func NewModem(c config.Modem, state string, log *slog.Logger) *Modem {
 	settings.Memory, settings.NotBefore, settings.Log = Remember(state), built(), log
 	at := newPlace(c)
 	settings.Levers = levers(c, at)
+	settings.PPP, settings.Interface = &ppp.Config{Log: log}, func() bool { return hasInterface(c) }
 	return &Modem{modem.New(settings, at.watched(open))}
 }
 
@@ -71,6 +78,22 @@ func built() time.Time {
 	}
 	return time.Time{}
 }
+
+// hasInterface tells whether the module shows a network interface of its own. When nobody can tell, it is taken to: the
+// raising will say what is missing.
+func hasInterface(c config.Modem) bool {
+	if c.Interface != config.Auto {
+		return true
+	}
+	all, err := lan.List(sysfs.Root)
+	return err != nil || slices.ContainsFunc(all, func(i lan.Interface) bool { return i.Role == lan.Modem })
+}
+
+// Path implements Carrier.
+func (m *Modem) Path() modem.Path { return m.driver.Path() }
+
+// Call implements Carrier.
+func (m *Modem) Call() *ppp.Session { return m.driver.Call() }
 
 // Up implements netd.Modem.
 func (m *Modem) Up(ctx context.Context, say func(string)) error {

@@ -9,7 +9,15 @@ import (
 )
 
 // Status implements netd.Modem.
-func (m *Modem) Status() windows.ModemStatus { return statusOf(m.driver.Status()) }
+func (m *Modem) Status() windows.ModemStatus {
+	read := m.driver.Status()
+	s := statusOf(read)
+	if read.Data {
+		path := m.driver.Path()
+		s.Bearer, s.MTU = string(path.Bearer), path.MTU
+	}
+	return s
+}
 
 // statusOf translates the driver's status.
 func statusOf(s modem.Status) windows.ModemStatus {

@@ -16,7 +16,7 @@ func TestTheRecipeOfTheRepository(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"nftables", "systemd-boot-efi", "linux-image-amd64"} {
+	for _, want := range []string{"nftables", "systemd-boot-efi", "linux-image-amd64", "ppp"} {
 		if !slices.Contains(r.Packages, want) {
 			t.Errorf("packages lack %s", want)
 		}
@@ -32,10 +32,19 @@ func TestTheRecipeOfTheRepository(t *testing.T) {
 			t.Errorf("the initrd loads %s before the interlock is there", module)
 		}
 	}
-	for _, module := range []string{"ftdi_sio", "cdc_ether", "virtio_net", "nf_tables", "ext4"} {
+	for _, module := range []string{"ftdi_sio", "cdc_ether", "virtio_net", "nf_tables", "ext4", "ppp_async", "cdc_ncm", "huawei_cdc_ncm", "rndis_host", "option", "cdc_acm"} {
 		if !slices.Contains(r.Modules, module) {
 			t.Errorf("modules lack %s", module)
 		}
+	}
+	// Of pppd only the program comes along: a script of its would run as root in netd's sandbox, with options that nobody gave.
+	for _, extra := range []string{"etc/ppp/ip-up", "etc/ppp/options", "usr/lib/pppd/2.5.2/pppoe.so", "usr/bin/pon", "usr/sbin/chat"} {
+		if !r.leavesOut(extra) {
+			t.Errorf("the image has /%s", extra)
+		}
+	}
+	if r.leavesOut("usr/sbin/pppd") {
+		t.Error("the image has no pppd")
 	}
 	if !strings.Contains(r.Cmdline, "airlock.root=airlock-root-a ") || strings.Contains(r.Cmdline, "\n") {
 		t.Errorf("cmdline = %q", r.Cmdline)

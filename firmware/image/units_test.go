@@ -32,7 +32,7 @@ func unitRoot(t *testing.T) string {
 			write(t, filepath.Join(root, e.Path), string(e.Content))
 		}
 	}
-	programs := []string{"usr/sbin/nft"}
+	programs := []string{"usr/sbin/nft", "usr/sbin/pppd"}
 	for _, path := range binaryPaths {
 		programs = append(programs, path)
 	}
@@ -83,7 +83,7 @@ func TestUnitsAreSandboxed(t *testing.T) {
 // The design's table of privileges, as far as units can say it.
 func TestPrivilegesOfTheUnits(t *testing.T) {
 	for unit, wants := range map[string][]string{
-		"netd.service":              {"Requires=airlock-interlock.service", "Type=notify", "WatchdogSec=", "Restart=always", "CapabilityBoundingSet=CAP_NET_ADMIN CAP_NET_RAW", "DevicePolicy=closed", "BindPaths=/data/netd"},
+		"netd.service":              {"Requires=airlock-interlock.service", "Type=notify", "WatchdogSec=", "Restart=always", "CapabilityBoundingSet=CAP_NET_ADMIN CAP_NET_RAW", "DevicePolicy=closed", "BindPaths=/data/netd", "DeviceAllow=char-ppp rw", "ProtectKernelTunables=yes", "NoExecPaths=/"},
 		"deployd.service":           {"User=deployd", "PrivateNetwork=yes", "RestrictAddressFamilies=AF_UNIX", "CapabilityBoundingSet=", "Type=notify", "WatchdogSec=", "PrivateDevices=yes"},
 		"airlock-console@.service":  {"User=tech", "PrivateNetwork=yes", "RestrictAddressFamilies=AF_UNIX", "CapabilityBoundingSet=", "TemporaryFileSystem=/data:ro"},
 		"airlock-interlock.service": {"DefaultDependencies=no", "Before=systemd-modules-load.service systemd-udev-trigger.service systemd-udevd.service", "RefuseManualStop=yes"},

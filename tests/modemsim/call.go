@@ -136,7 +136,7 @@ func (s *Sim) grant(c *pppCall, kind string) ppp.Config {
 		cfg.Local, cfg.Remote = s.gateway(), n.Address
 		cfg.DNS = [2]netip.Addr{netip.MustParseAddr(dns1), netip.MustParseAddr(dns2)}
 	}
-	if kind != "IP" {
+	if kind == "IPV6" || kind == "IPV4V6" && !n.NoIPv6 {
 		cfg.LocalIID, cfg.RemoteIID = 1, 0x0200_0000_0000_0002
 	}
 	if n.User != "" {

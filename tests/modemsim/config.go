@@ -74,6 +74,8 @@ type Network struct {
 	RSSI    int // <rssi> of +CSQ around which the signal drifts, 0 to 31
 	APN     string
 	Address netip.Addr // IPv4
+	// NoIPv6: whoever asks for both families gets IPv4 alone.
+	NoIPv6 bool
 	// User, when set, must be proved with Password in a PPP call, by CHAP or PAP.
 	User, Password string
 	Zone           int        // of the local time, in quarters of an hour east of UTC

@@ -13,7 +13,8 @@ func telits() []Personality {
 	ecm := common("telit-ecm", "LE910C1-EU", "25.20.674", "351622110000011", "1bc7:1201", verbs{"#ECM": ecm, "#ECMD": ecmd})
 	ecm.DefaultBearer = true
 	ncm := common("telit-ncm", "UE910-EUR", "12.00.615", "357164040000013", "",
-		verbs{"#NCM": ncm, "+CGDATA": cgdataRaw})
+		verbs{"#NCM": ncm, "#PDPAUTH": accept, "+CGDATA": cgdataRaw})
+	ncm.StaticAddress = true
 	icm := common("telit-icm", "FN980m", "38.02.004", "357494100000011", "1bc7:1050",
 		verbs{"#ICMAUTOCONN": mode(dialCID, hangUpCID, func(s *Sim) []string {
 			return one("#ICMAUTOCONN: %d,%d", bit(s.tied), max(s.bound, 1))

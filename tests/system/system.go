@@ -17,6 +17,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"airlock/tests/lab"
 	"airlock/tests/lab/evidence"
 	"airlock/tests/modemsim"
@@ -41,6 +43,7 @@ type Config struct {
 	Targets    []string // names of the servers
 	HealthPort int      // the port on targets which the node may dial beside SSH
 	Module     modemsim.Config
+	NoCard     bool              // the module shows no network interface: its data go by PPP over the AT port
 	Say        func(text string) // tells a person what is happening
 }
 
@@ -57,6 +60,7 @@ type System struct {
 	SwitchedOn time.Time
 
 	cfg      Config
+	calls    *lab.Calls // the carrier's end of data calls
 	captures []*lab.Capture
 	log      *slog.Logger // of the lab's pieces, into lab.log
 	closers  []io.Closer
@@ -128,9 +132,17 @@ func (s *System) startNetworks() (err error) {
 	s.LAN = lab.NewLAN(inner, s.log)
 	module := s.cfg.Module
 	module.OnData = s.Carrier.SetData
+	if s.cfg.NoCard {
+		module.Network.Address = netip.MustParseAddr(callAddress)
+		module.OnPacket = func(ip []byte) { s.calls.Packet(ip) }
+	}
 	s.Module = modemsim.New(module)
+	s.calls = s.Carrier.NewCalls(s.Module.SendPacket)
 	return nil
 }
+
+// callAddress is what the network gives to a data call, in the carrier's subnet beside those that DHCP leases.
+const callAddress = "100.64.0.77"
 
 func (s *System) capture(name string) (*lab.Capture, error) {
 	c, err := lab.NewCapture(s.path(name))
@@ -144,6 +156,9 @@ func (s *System) capture(name string) (*lab.Capture, error) {
 
 // StartTargets starts the servers of the site; the first time on a machine their root file system is made.
 func (s *System) StartTargets(ctx context.Context) error {
+	if len(s.cfg.Targets) == 0 {
+		return nil
+	}
 	tar, err := lab.TargetRoot(ctx, s.cfg.Cache, s.cfg.Say)
 	if err != nil {
 		return err
@@ -169,10 +184,14 @@ func (s *System) TargetAddress(i int, port int) netip.AddrPort {
 func (s *System) Boot(ctx, life context.Context) (err error) {
 	accel := lab.ChooseAccel(ctx, s.cfg.Image, promptPattern, s.log)
 	s.SwitchedOn = time.Now()
-	s.Machine, err = lab.StartMachine(life, lab.MachineConfig{
+	machine := lab.MachineConfig{
 		Image: s.cfg.Image, Accel: accel, Module: s.serveModule, Outer: s.Carrier.Serve, Inner: s.LAN.ServeNode,
 		ConsoleLog: s.path("console.log"), Log: s.log,
-	})
+	}
+	if s.cfg.NoCard {
+		machine.Outer, machine.Module = nil, s.serveCalls
+	}
+	s.Machine, err = lab.StartMachine(life, machine)
 	if err != nil {
 		return err
 	}
@@ -184,6 +203,14 @@ func (s *System) Boot(ctx, life context.Context) (err error) {
 // serveModule is the module's AT port.
 func (s *System) serveModule(ctx context.Context, conn net.Conn) error {
 	return s.Module.Serve(ctx, conn)
+}
+
+// serveCalls is the AT port of a module whose packets go over it, and the network behind.
+func (s *System) serveCalls(ctx context.Context, conn net.Conn) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return s.calls.Serve(ctx) })
+	g.Go(func() error { return s.serveModule(ctx, conn) })
+	return g.Wait()
 }
 
 // SiteYAML is the site as the technician writes it: the LAN, and the targets with the keys read off their own screens.

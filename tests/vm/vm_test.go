@@ -88,6 +88,12 @@ const image = "../../build/airlock.img"
 
 func boot(t *testing.T) *site {
 	t.Helper()
+	return bootAs(t, outputDir, system.Config{Targets: []string{"web-1", "web-2"}, HealthPort: 8080})
+}
+
+// bootAs boots the image with what cfg says of the site.
+func bootAs(t *testing.T, dir string, cfg system.Config) *site {
+	t.Helper()
 	if testing.Short() {
 		t.Skip("boots the image in QEMU for minutes: runs in make test")
 	}
@@ -101,11 +107,10 @@ func boot(t *testing.T) *site {
 	if out, err := exec.Command("go", "build", "-o", publisherd, "airlock/publisher/cmd/publisherd").CombinedOutput(); err != nil {
 		t.Fatalf("build publisherd: %v\n%s", err, out)
 	}
-	s, err := system.Start(t.Context(), system.Config{
-		Image: image, Publisherd: publisherd, Dir: outputDir, Cache: "../../build/cache",
-		Targets: []string{"web-1", "web-2"}, HealthPort: 8080, Module: modemsim.Config{Times: modemsim.Lifelike()},
-		Say: func(text string) { t.Log(text) },
-	})
+	cfg.Image, cfg.Publisherd, cfg.Dir, cfg.Cache = image, publisherd, dir, "../../build/cache"
+	cfg.Module.Times = modemsim.Lifelike()
+	cfg.Say = func(text string) { t.Log(text) }
+	s, err := system.Start(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

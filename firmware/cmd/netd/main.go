@@ -109,7 +109,7 @@ func barCourier(server *windows.Server, log *slog.Logger) {
 
 // newKeeper hands the hardware to a keeper, whose site the inner link asks for in turn.
 func newKeeper(node config.Node, modem *hardware.Modem, log *slog.Logger) (keeper *netd.Keeper, err error) {
-	outer := hardware.NewOuter(node.Modem, log)
+	outer := hardware.NewOuter(node.Modem, modem, log)
 	inner := hardware.NewInner(outer, func() *windows.Site { return keeper.Site() }, log)
 	keeper, err = netd.New(netd.Config{
 		Modem: modem, Outer: outer, Inner: inner, Interlock: hardware.NewGate(), Tunnel: tunnel.NewNode(log),
