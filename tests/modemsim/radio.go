@@ -138,13 +138,13 @@ func cops(s *Sim, c call) reply {
 		if s.fun != 1 {
 			return refuse(30)
 		}
-		return say(fmt.Sprintf(`+COPS: (2,"%s","%s","%s",%d),,(0,1,2,3,4),(0,1,2)`, s.cfg.Network.Name,
-			s.cfg.Network.Name, s.cfg.Network.PLMN, s.cfg.Network.Access))
+		return say(fmt.Sprintf(`+COPS: (2,"%s","%s","%s",%d),,(0,1,2,3,4),(0,1,2)`, s.spelled(s.cfg.Network.Name),
+			s.spelled(s.cfg.Network.Name), s.cfg.Network.PLMN, s.cfg.Network.Access))
 	case read:
 		if !s.registered() {
 			return say("+COPS: 0")
 		}
-		name := s.cfg.Network.Name
+		name := s.spelled(s.cfg.Network.Name)
 		if s.cops == 2 {
 			name = s.cfg.Network.PLMN
 		}

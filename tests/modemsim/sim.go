@@ -27,6 +27,9 @@ type Sim struct {
 	echo    bool
 	verbose bool
 	cmee    int
+	charset string // of names
+	// whenStarted are told when it has booted and looked at its card.
+	whenStarted []func()
 
 	simFound bool
 	locked   bool
@@ -74,7 +77,7 @@ func New(cfg Config) *Sim {
 	return s
 }
 
-func (s *Sim) dialogueDefaults() { s.echo, s.verbose, s.cmee = true, true, 0 }
+func (s *Sim) dialogueDefaults() { s.echo, s.verbose, s.cmee, s.charset = true, true, 0, "IRA" }
 
 // States is the history so far.
 func (s *Sim) States() []StateChange {
