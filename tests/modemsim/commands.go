@@ -68,7 +68,7 @@ func commands() verbs {
 		"+CCID": ccid, "+CREG": creg, "+CGREG": creg, "+CEREG": creg, "+C5GREG": creg,
 		"+COPS": cops, "+CSQ": csq, "+CESQ": cesq, "+CEER": ceer, "+CGATT": cgatt, "+CGDCONT": cgdcont, "+CGACT": cgact,
 		"+CGPADDR": cgpaddr, "+CGCONTRDP": cgcontrdp, "+CGAUTH": accept, "+CGDATA": cgdata,
-		"+CCLK": cclk, "+CTZR": accept, "+CTZU": accept, "+CGEREP": cgerep,
+		"+CCLK": cclk, "+CTZR": ranged("0", "(0-2)"), "+CTZU": ranged("0", "(0,1)"), "+CGEREP": ranged("0,0", "(0-2),(0,1)"),
 		"+GCAP": func(*Sim, call) reply { return say("+GCAP: +CGSM") },
 		"E":     basicE, "V": basicV, "I": basicI, "Z": reset, "&F": reset,
 		"Q": accept, "X": accept, "&C": accept, "&D": accept, "S": accept, "H": hangup, "D": dialled, "O": resume,
@@ -89,24 +89,13 @@ func identity(of func(Personality) string) func(*Sim, call) reply {
 
 func accept(*Sim, call) reply { return reply{} }
 
-// cgerep switches +CGEV, which comes here whatever was asked for; as of a Telit LN920.
-func cgerep(s *Sim, c call) reply {
-	if c.form == test {
-		return say("+CGEREP: (0-2),(0,1)")
-	}
-	return setting("0,0")(s, c)
-}
-
 // ws46 is the choice of networks (27.007 §5.9): 25 whatever there is, 28 LTE alone. Without it ModemManager takes a module
 // for one of 2G and 3G, and never asks +CEREG.
 func ws46(s *Sim, c call) reply {
-	switch {
-	case c.form == test:
-		return say("+WS46: (25,28)")
-	case c.form == set && c.raw != "25" && c.raw != "28":
+	if c.form == set && c.raw != "25" && c.raw != "28" {
 		return refuse(50)
 	}
-	return setting("25")(s, c)
+	return ranged("25", "(25,28)")(s, c)
 }
 
 func cmee(s *Sim, c call) reply {

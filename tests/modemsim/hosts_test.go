@@ -1,6 +1,7 @@
 package modemsim_test
 
 import (
+	"io"
 	"testing"
 	"time"
 
@@ -55,6 +56,21 @@ func TestRanges(t *testing.T) {
 	h.expect("AT+WS46=?", "+WS46: (25,28)|OK")
 	h.expect("AT+WS46=28;+WS46?", "+WS46: 28|OK")
 	h.expect(`AT+CLCK=?`, `+CLCK: ("SC")|OK`)
+	h.expect("AT+CTZU=?", "+CTZU: (0,1,3)|OK") // OK alone ends ModemManager 1.20 with a segmentation fault
+	h.expect("AT+CTZU=1;+CTZU?", "+CTZU: 1|OK")
+	h.expect("AT+CTZR=?", "+CTZR: (0-2)|OK")
+}
+
+// TestSimcomMode: ModemManager's simtech plugin learns the network's kind by +CNSMOD alone, and showed none.
+func TestSimcomMode(t *testing.T) {
+	p, _ := modemsim.PersonalityOf("simcom-sim7600")
+	h := attachAny(t, modemsim.New(modemsim.Config{Personality: p, Function: 4}))
+	h.expect("AT+CNSMOD=?", "+CNSMOD: (0,1)|OK")
+	h.expect("AT+CNSMOD=1", "OK")
+	h.expect("AT+CNSMOD?", "+CNSMOD: 1,0|OK")
+	io.WriteString(h.conn, "AT+CFUN=1\r")
+	h.until("+CNSMOD: 8")
+	h.expect("AT+CNSMOD?", "+CNSMOD: 1,8|OK")
 }
 
 // TestPowerOn: a module that was powered before the host came has said what it says at its start, and answers at once.

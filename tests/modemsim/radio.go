@@ -100,6 +100,9 @@ func (s *Sim) setStat(stat int) {
 			s.urc(domain + ": " + s.registration(domain, n))
 		}
 	}
+	if s.report["+CNSMOD"] > 0 {
+		s.urc(fmt.Sprintf("+CNSMOD: %d", s.simcomMode()))
+	}
 }
 
 func cfun(s *Sim, c call) reply {
