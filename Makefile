@@ -7,7 +7,7 @@ WHOLE := ^airlock/tests/(lab|vm)$$
 export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test build image demo verdict test test-fast bench vet clean
+.PHONY: help setup setup-test build image demo verdict test test-fast test-peers bench vet clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,10 @@ test: setup-test ## run every test: fast ones, the kernel's in namespaces, the i
 
 test-fast: ## run the tests that need neither the image nor QEMU (a minute)
 	$(GO) test -short ./...
+
+test-peers: ## have Debian's ModemManager and oFono bring up the simulated modules (two minutes)
+	@.ci/setup peers || echo "ModemManager and oFono cannot be had here: what needs them is skipped, with the reason"
+	$(GO) test -count=1 -parallel 6 -v ./tests/peers
 
 bench: image $(BUILD)/bin/publisherd ## measure image build, rebuild, boot and demo, and print a table
 	$(GO) run ./tests/bench
