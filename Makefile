@@ -7,7 +7,7 @@ WHOLE := ^airlock/tests/(lab|vm)$$
 export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test build image demo verdict test test-fast test-peers bench vet clean
+.PHONY: help setup setup-test build image demo verdict test test-fast test-peers setup-peers bench bench-modem vet clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,12 +48,17 @@ test: setup-test ## run every test: fast ones, the kernel's in namespaces, the i
 test-fast: ## run the tests that need neither the image nor QEMU (a minute)
 	$(GO) test -short ./...
 
-test-peers: ## have Debian's ModemManager and oFono bring up the simulated modules (two minutes)
-	@.ci/setup peers || echo "ModemManager and oFono cannot be had here: what needs them is skipped, with the reason"
+setup-peers:
+	@.ci/setup peers || echo "ModemManager and oFono cannot be had here: what needs them is left out, and says so"
+
+test-peers: setup-peers ## have Debian's ModemManager and oFono bring up the simulated modules (two minutes)
 	$(GO) test -count=1 -parallel 6 -v ./tests/peers
 
-bench: image $(BUILD)/bin/publisherd ## measure image build, rebuild, boot and demo, and print a table
+bench: image $(BUILD)/bin/publisherd setup-peers ## measure image build, rebuild, boot, demo and modem, and print a table
 	$(GO) run ./tests/bench
+
+bench-modem: setup-peers ## measure the modem's data windows alone, ours and ModemManager's (four minutes)
+	$(GO) run ./tests/bench -modem
 
 vet: ## gofmt and go vet
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run gofmt -w on these"; exit 1; }

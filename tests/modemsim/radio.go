@@ -24,6 +24,7 @@ func (s *Sim) setFunction(n int) {
 		return
 	}
 	s.radio++
+	s.walk(false)
 	if n == 1 {
 		s.changed(RadioOn)
 		s.search()
@@ -47,6 +48,7 @@ func (s *Sim) search() {
 	if s.fun != 1 || !s.simFound || s.cfg.SIM.Missing || s.locked || s.registered() {
 		return
 	}
+	s.walk(true)
 	s.after(s.cfg.Times.Search, func() {
 		if s.registered() {
 			return
@@ -61,6 +63,7 @@ func (s *Sim) search() {
 
 // answer is the network's.
 func (s *Sim) answer() {
+	s.walk(false)
 	if s.faults.Deny || s.faults.RejectCause > 0 {
 		s.rejected = s.faults.RejectCause
 		s.setStat(3)
@@ -164,6 +167,7 @@ func cops(s *Sim, c call) reply {
 		s.search()
 	case "2":
 		s.radio++
+		s.walk(false)
 		s.setStat(0)
 	default:
 		return refuse(4)

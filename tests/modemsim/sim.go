@@ -21,6 +21,8 @@ type Sim struct {
 	faults Faults
 	port   *port // the attached one
 
+	imposed meter
+	walking bool // from radio on to the network's answer
 	boots   int
 	powered bool
 	ready   bool // booted: answers

@@ -39,7 +39,7 @@ func startMM(t *testing.T) *ModemManager {
 	if testing.Short() {
 		t.Skip("skipped: -short, and this starts another program; make test-peers runs it")
 	}
-	mm, err := StartModemManager(t.Context(), shortDir(t))
+	mm, err := StartModemManager(t.Context(), shortDir(t), LogAll)
 	needs(t, err)
 	t.Cleanup(func() {
 		if t.Failed() {
