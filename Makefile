@@ -49,9 +49,9 @@ test-fast: ## run the tests that need neither the image nor QEMU (a minute)
 	$(GO) test -short ./...
 
 setup-peers:
-	@.ci/setup peers || echo "ModemManager and oFono cannot be had here: what needs them is left out, and says so"
+	@.ci/setup peers || echo "ModemManager, oFono or pppd cannot be had here: what needs them is left out, and says so"
 
-test-peers: setup-peers ## have Debian's ModemManager and oFono bring up the simulated modules (two minutes)
+test-peers: setup-peers ## have Debian's ModemManager, oFono and pppd bring up the simulated modules (four minutes)
 	$(GO) test -count=1 -parallel 6 -v ./tests/peers
 
 bench: image $(BUILD)/bin/publisherd setup-peers ## measure image build, rebuild, boot, demo and modem, and print a table

@@ -26,7 +26,7 @@ type program struct {
 func find(name string) (program, error) {
 	if root, err := projectRoot(); err == nil {
 		tree := filepath.Join(root, unpacked)
-		for _, folder := range [...]string{"usr/sbin", "usr/bin"} {
+		for _, folder := range [...]string{"usr/sbin", "usr/bin", "bin"} {
 			if path := filepath.Join(tree, folder, name); isProgram(path) {
 				return program{path, tree}, nil
 			}
@@ -71,7 +71,7 @@ func (p program) libraries() []string {
 func (p program) version() string {
 	cmd := exec.Command(p.path, "--version")
 	cmd.Env = append(os.Environ(), p.libraries()...)
-	out, err := cmd.Output()
+	out, err := cmd.CombinedOutput() // pppd says it on its standard error
 	if err != nil {
 		return "of unknown version"
 	}
