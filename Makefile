@@ -7,7 +7,7 @@ WHOLE := ^airlock/tests/(lab|vm)$$
 export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test build image demo verdict test test-fast soak fuzz bench vet clean
+.PHONY: help setup setup-test build image demo verdict test test-fast test-peers setup-peers soak fuzz bench bench-modem vet clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,8 +48,17 @@ test: setup-test ## run every test: fast ones, the kernel's in namespaces, the i
 test-fast: ## run the tests that need neither the image nor QEMU (a minute)
 	$(GO) test -short ./...
 
-bench: image $(BUILD)/bin/publisherd ## measure image build, rebuild, boot and demo, and print a table
+setup-peers:
+	@.ci/setup peers || echo "ModemManager, oFono or pppd cannot be had here: what needs them is left out, and says so"
+
+test-peers: setup-peers ## have Debian's ModemManager, oFono and pppd bring up the simulated modules (four minutes)
+	$(GO) test -count=1 -parallel 6 -v ./tests/peers
+
+bench: image $(BUILD)/bin/publisherd setup-peers ## measure image build, rebuild, boot, demo and modem, and print a table
 	$(GO) run ./tests/bench
+
+bench-modem: setup-peers ## measure the modem's data windows alone, ours and ModemManager's (four minutes)
+	$(GO) run ./tests/bench -modem
 
 # The campaign's windows run in a time of their own: 100 of each need some minutes, not days.
 SOAK ?= 100

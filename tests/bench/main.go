@@ -1,6 +1,7 @@
 // Command bench measures what a person waits for: the image from nothing, the image after a change of Go code, the boot
-// until netd keeps the doors, and the whole demo. It prints medians beside the bars that were set, and judges nothing: a
-// slow machine is not a fault. `make bench` runs it.
+// until netd keeps the doors, the whole demo, and a data window of the simulated module by ours and by ModemManager. It
+// prints medians beside the bars that were set, and judges nothing: a slow machine is not a fault. `make bench` runs it,
+// and `make bench-modem` the last of these alone.
 package main
 
 import (
@@ -27,11 +28,20 @@ func main() {
 	var b bench
 	flag.IntVar(&b.runs, "runs", 3, "how often each short measurement is made; the median is printed")
 	flag.BoolVar(&b.nothing, "from-nothing", true, "measure the image from nothing too: fetches the Debian packages anew")
+	windows := flag.Int("windows", 11, "how often each data window of the modem is opened; 0 leaves them out")
+	modem := flag.Bool("modem", false, "measure nothing but the modem's data windows")
 	flag.StringVar(&b.dir, "out", "build/bench", "folder for what the measurements leave behind")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := b.run(ctx); err != nil {
+	var err error
+	if !*modem {
+		err = b.run(ctx)
+	}
+	if err == nil && *windows > 0 {
+		err = benchModem(ctx, *windows, os.Stdout)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}

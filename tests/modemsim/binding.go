@@ -137,6 +137,17 @@ func setting(initial string) func(*Sim, call) reply {
 	}
 }
 
+// ranged is a setting that tells its values. A host may not survive a test command without them: ModemManager's quectel
+// plugin crashes when +CTZU=? is answered with OK alone.
+func ranged(initial, values string) func(*Sim, call) reply {
+	return func(s *Sim, c call) reply {
+		if c.form == test {
+			return say(c.name + ": " + values)
+		}
+		return setting(initial)(s, c)
+	}
+}
+
 // named is a setting by names: =<name> tells it, =<name>,x stores it (+QCFG, $MYCONFIG).
 func named(initial map[string]string) func(*Sim, call) reply {
 	return func(s *Sim, c call) reply {

@@ -58,6 +58,13 @@ func (c *pppCall) Close() error {
 	return nil
 }
 
+// InCall tells whether the AT port carries a call instead of commands.
+func (s *Sim) InCall() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.online != nil && !s.online.escaped.Load()
+}
+
 // dialString is ATD*99#, ATD*99***<cid># and with a T before: 27.007 §10.2.1.1.
 var dialString = regexp.MustCompile(`^[Tt]?\*99(?:\*\*\*([0-9]{1,2}))?#$`)
 

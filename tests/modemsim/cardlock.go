@@ -9,6 +9,9 @@ import (
 
 // clck is +CLCK="SC",<mode>[,<pin>]: whether the card asks for its PIN. It burns tries as +CPIN does.
 func clck(s *Sim, c call) reply {
+	if c.form == test {
+		return say(`+CLCK: ("SC")`)
+	}
 	if c.form != set || c.arg(0) != "SC" {
 		return refuse(50)
 	}

@@ -64,11 +64,11 @@ func commands() verbs {
 		"+CGSN": identity(func(p Personality) string { return p.IMEI }),
 		"+GSN":  identity(func(p Personality) string { return p.IMEI }),
 		"+CMEE": cmee, "+CFUN": cfun, "+CPIN": cpin, "+CPINR": cpinr, "+CIMI": cimi,
-		"+CSIM": csim, "+CLCK": clck, "+CPWD": cpwd,
+		"+CSIM": csim, "+CRSM": crsm, "+CSCS": cscs, "+WS46": ws46, "+CLCK": clck, "+CPWD": cpwd,
 		"+CCID": ccid, "+CREG": creg, "+CGREG": creg, "+CEREG": creg, "+C5GREG": creg,
 		"+COPS": cops, "+CSQ": csq, "+CESQ": cesq, "+CEER": ceer, "+CGATT": cgatt, "+CGDCONT": cgdcont, "+CGACT": cgact,
 		"+CGPADDR": cgpaddr, "+CGCONTRDP": cgcontrdp, "+CGAUTH": accept, "+CGDATA": cgdata,
-		"+CCLK": cclk, "+CTZR": setting("0"), "+CTZU": setting("0"), "+CGEREP": accept,
+		"+CCLK": cclk, "+CTZR": ranged("0", "(0-2)"), "+CTZU": ranged("0", "(0,1)"), "+CGEREP": ranged("0,0", "(0-2),(0,1)"),
 		"+GCAP": func(*Sim, call) reply { return say("+GCAP: +CGSM") },
 		"E":     basicE, "V": basicV, "I": basicI, "Z": reset, "&F": reset,
 		"Q": accept, "X": accept, "&C": accept, "&D": accept, "S": accept, "H": hangup, "D": dialled, "O": resume,
@@ -88,6 +88,15 @@ func identity(of func(Personality) string) func(*Sim, call) reply {
 }
 
 func accept(*Sim, call) reply { return reply{} }
+
+// ws46 is the choice of networks (27.007 §5.9): 25 whatever there is, 28 LTE alone. Without it ModemManager takes a module
+// for one of 2G and 3G, and never asks +CEREG.
+func ws46(s *Sim, c call) reply {
+	if c.form == set && c.raw != "25" && c.raw != "28" {
+		return refuse(50)
+	}
+	return ranged("25", "(25,28)")(s, c)
+}
 
 func cmee(s *Sim, c call) reply {
 	switch c.form {

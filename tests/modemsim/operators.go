@@ -63,6 +63,7 @@ func cops(s *Sim, c call) reply {
 	case "2":
 		s.kept["+COPS"] = deregistered
 		s.radio++
+		s.walk(false)
 		s.setStat(0)
 	default:
 		return refuse(4)
@@ -80,7 +81,7 @@ func (s *Sim) chosen() string {
 	default:
 		mode = "1"
 	}
-	name := s.cfg.Network.Name
+	name := s.spelled(s.cfg.Network.Name)
 	if s.cops == 2 {
 		name = s.cfg.Network.PLMN
 	}
@@ -96,9 +97,9 @@ func (s *Sim) scan() reply {
 		return refuse(30)
 	}
 	n := s.cfg.Network
-	rows := []string{fmt.Sprintf(`(%d,"%s","%s","%s",%d)`, 1+bit(s.registered()), n.Name, n.Name, n.PLMN, n.Access)}
+	rows := []string{fmt.Sprintf(`(%d,"%s","%s","%s",%d)`, 1+bit(s.registered()), s.spelled(n.Name), s.spelled(n.Name), n.PLMN, n.Access)}
 	for _, o := range n.Others {
-		rows = append(rows, fmt.Sprintf(`(%d,"%s","%s","%s",%d)`, 1+2*bit(o.Forbidden), o.Name, o.Name, o.PLMN, o.Access))
+		rows = append(rows, fmt.Sprintf(`(%d,"%s","%s","%s",%d)`, 1+2*bit(o.Forbidden), s.spelled(o.Name), s.spelled(o.Name), o.PLMN, o.Access))
 	}
 	r := say("+COPS: " + strings.Join(rows, ",") + ",,(0,1,2,3,4),(0,1,2)")
 	r.delay = s.cfg.Times.Search
@@ -121,6 +122,7 @@ func (s *Sim) choose(format, plmn string) reply {
 	}
 	if other != nil || plmn != s.cfg.Network.PLMN {
 		s.radio++
+		s.walk(false)
 		s.setStat(0)
 		s.search()
 	}

@@ -1,6 +1,32 @@
 package modemsim
 
-import "time"
+import (
+	"context"
+	"time"
+)
+
+// PowerOn boots the module before a host is there, and returns when it answers and has looked at its card. What it
+// says meanwhile nobody hears. oFono needs a module like that: it waits for ever for the answer to its first command, and
+// its 1.31 crashes when +CPIN? is refused because the card was not found yet.
+func (s *Sim) PowerOn(ctx context.Context) error {
+	started := make(chan struct{})
+	s.do(func() {
+		if s.ready && s.simFound {
+			close(started)
+			return
+		}
+		s.whenStarted = append(s.whenStarted, func() { close(started) })
+		if !s.powered {
+			s.powerOn()
+		}
+	})
+	select {
+	case <-started:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
 
 // powerOn is the start of a boot.
 func (s *Sim) powerOn() {
@@ -43,6 +69,10 @@ func (s *Sim) booted() {
 
 func (s *Sim) findSIM() {
 	s.simFound = true
+	for _, tell := range s.whenStarted {
+		tell()
+	}
+	s.whenStarted = nil
 	switch code := s.cardError(); {
 	case code == 0:
 		s.cardReady()

@@ -45,7 +45,7 @@ func quectelRM5xx() Personality {
 func quectelCommon(usbnet string) verbs {
 	return verbs{
 		"+QPINC": retries(`+QPINC: "SC",%d,%d`), "+QCCID": ccid, "+QLTS": qlts, "+QCSQ": qcsq, "+QENG": qeng,
-		"+QCFG": named(map[string]string{"usbnet": usbnet, "nat": "1"}), "+QICSGP": accept, "+QINDCFG": accept,
+		"+QCFG": named(map[string]string{"usbnet": usbnet, "nat": "1"}), "+QICSGP": accept, "+CTZU": ranged("0", "(0,1,3)"), "+QINDCFG": accept,
 		"+QPOWD": shutdown("POWERED DOWN"),
 		"+QGMR":  func(s *Sim, c call) reply { return say(s.cfg.Personality.Revision) },
 	}

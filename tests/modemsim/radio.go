@@ -24,6 +24,7 @@ func (s *Sim) setFunction(n int) {
 		return
 	}
 	s.radio++
+	s.walk(false)
 	if n == 1 {
 		s.changed(RadioOn)
 		s.search()
@@ -47,6 +48,7 @@ func (s *Sim) search() {
 	if s.fun != 1 || !s.simFound || s.cfg.SIM.Missing || s.locked || s.registered() {
 		return
 	}
+	s.walk(true)
 	s.after(s.cfg.Times.Search, func() {
 		if s.registered() {
 			return
@@ -61,6 +63,7 @@ func (s *Sim) search() {
 
 // answer is the network's.
 func (s *Sim) answer() {
+	s.walk(false)
 	if s.faults.Deny || s.faults.RejectCause > 0 {
 		s.rejected = s.faults.RejectCause
 		s.setStat(3)
@@ -100,6 +103,9 @@ func (s *Sim) setStat(stat int) {
 		if n := s.report[domain]; n > 0 {
 			s.urc(domain + ": " + s.registration(domain, n))
 		}
+	}
+	if s.report["+CNSMOD"] > 0 {
+		s.urc(fmt.Sprintf("+CNSMOD: %d", s.simcomMode()))
 	}
 }
 

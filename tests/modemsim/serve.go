@@ -181,7 +181,7 @@ func (s *Sim) run(ctx context.Context, calls []call, late time.Duration) (text s
 				r = handler(s, c)
 			}
 		})
-		if !wait(ctx, r.delay) {
+		if !s.hold(ctx, r.delay) {
 			return "", nil
 		}
 		for _, line := range r.lines {
@@ -197,7 +197,7 @@ func (s *Sim) run(ctx context.Context, calls []call, late time.Duration) (text s
 			break
 		}
 	}
-	if !wait(ctx, late) {
+	if !s.hold(ctx, late) {
 		return "", nil
 	}
 	return b.String() + s.finish(code), after

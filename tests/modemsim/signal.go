@@ -17,6 +17,9 @@ func (s *Sim) measure() air {
 }
 
 func csq(s *Sim, c call) reply {
+	if c.form == test {
+		return say("+CSQ: (0-31,99),(0-7,99)")
+	}
 	if !s.heard() {
 		return say("+CSQ: 99,99")
 	}
@@ -26,9 +29,12 @@ func csq(s *Sim, c call) reply {
 
 // cesq is 27.007 §8.69; modules with 5G give nine fields.
 func cesq(s *Sim, c call) reply {
-	tail := ""
+	tail, ranges := "", ""
 	if len(s.cfg.Personality.Domains) > 3 {
-		tail = ",255,255,255"
+		tail, ranges = ",255,255,255", ",(0-126,255),(0-126,255),(0-127,255)"
+	}
+	if c.form == test {
+		return say("+CESQ: (0-63,99),(0-7,99),(0-96,255),(0-34,255),(0-34,255),(0-97,255)" + ranges)
 	}
 	if !s.heard() {
 		return say("+CESQ: 99,99,255,255,255,255" + tail)

@@ -21,12 +21,17 @@ type Sim struct {
 	faults Faults
 	port   *port // the attached one
 
+	imposed meter
+	walking bool // from radio on to the network's answer
 	boots   int
 	powered bool
 	ready   bool // booted: answers
 	echo    bool
 	verbose bool
 	cmee    int
+	charset string // of names
+	// whenStarted are told when it has booted and looked at its card.
+	whenStarted []func()
 
 	simFound bool
 	locked   bool
@@ -75,7 +80,7 @@ func New(cfg Config) *Sim {
 	return s
 }
 
-func (s *Sim) dialogueDefaults() { s.echo, s.verbose, s.cmee = true, true, 0 }
+func (s *Sim) dialogueDefaults() { s.echo, s.verbose, s.cmee, s.charset = true, true, 0, "IRA" }
 
 // States is the history so far.
 func (s *Sim) States() []StateChange {

@@ -29,7 +29,8 @@ func simcoms() []Personality {
 
 func simcomCommon() verbs {
 	return verbs{
-		"+SPIC": retries("+SPIC: %[1]d,%[2]d,3,10"), "+CNSMOD": accept, "+AUTOCSQ": accept, "+CNMP": setting("2"), "+CNAOP": setting("0"),
+		"+SPIC": retries("+SPIC: %[1]d,%[2]d,3,10"), "+CNMP": setting("2"), "+CNAOP": setting("0"),
+		"+CNSMOD": cnsmod, "+AUTOCSQ": ranged("0,0", "(0,1),(0,1)"),
 		"+CRESET": restart, "+CPOF": shutdown(""), "+CUSBPIDSWITCH": setting("9001,0,0"),
 		"+CICCID": cardThere(func(s *Sim, c call) reply { return say("+ICCID: " + s.cfg.SIM.ICCID) }),
 		// +NETOPEN starts the stack inside the module: it says yes, and nothing reaches the network interface.
@@ -37,6 +38,28 @@ func simcomCommon() verbs {
 			return reply{after: func() { s.urc("+NETOPEN: 0") }}
 		},
 	}
+}
+
+// cnsmod tells the network's kind, and with 1 each change of it. ModemManager's simtech plugin asks nothing else for it.
+func cnsmod(s *Sim, c call) reply {
+	switch {
+	case c.form == test:
+		return say("+CNSMOD: (0,1)")
+	case c.form == read:
+		return say(fmt.Sprintf("+CNSMOD: %d,%d", s.report[c.name], s.simcomMode()))
+	case c.form != set || c.arg(0) != "0" && c.arg(0) != "1":
+		return refuse(50)
+	}
+	s.report[c.name] = bit(c.arg(0) == "1")
+	return reply{}
+}
+
+// simcomMode is <stat> of +CNSMOD: 8 is LTE. What these modules say in 5G is not known here, so they say "no service".
+func (s *Sim) simcomMode() int {
+	if s.registered() && s.cfg.Network.Access == 7 {
+		return 8
+	}
+	return 0
 }
 
 // qcrmcall is $QCRMCALL=<1|0>,<instance>: the interface's own data call, on context 1.

@@ -55,14 +55,21 @@ func (p *Peer) newLCP() *machine {
 	return m
 }
 
-// otherAuth takes the protocol that the other end asks for, where it may.
+// otherAuth takes the protocol that the other end asks for, where it may; else it offers its own next one: pppd, told to
+// refuse CHAP, asks for MS-CHAPv2 first and accepts PAP when it is offered.
 func (p *Peer) otherAuth(m *machine, data []byte) {
+	offer := p.auth
 	for _, a := range p.cfg.OtherAuth {
 		if bytes.Equal(a.option(), data) {
-			p.auth = a
-			m.set(optAuth, data)
+			offer = a
+			break
+		}
+		if offer == p.auth {
+			offer = a
 		}
 	}
+	p.auth = offer
+	m.set(optAuth, offer.option())
 }
 
 func (p *Peer) judgeLCP(theirs []option) (nak, reject []option) {

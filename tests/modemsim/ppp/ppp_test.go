@@ -156,6 +156,13 @@ func TestWho(t *testing.T) {
 		t.Errorf("after the Nak the peer requests %v, want PAP", f)
 	}
 
+	l = dial(t, chap)
+	f = l.Await(lcp, 1)
+	l.Send(lcp, nak, f.ID, []byte{3, 5, 0xc2, 0x23, 0x81}) // MS-CHAPv2, as pppd with refuse-chap says first
+	if f = l.Await(lcp, 1); !bytes.Equal(ppptest.Option(f.Data, 3), []byte{0xc0, 0x23}) {
+		t.Errorf("after a Nak for what it does not have the peer requests %v, want its other one, PAP", f)
+	}
+
 	chap.OtherAuth = nil
 	l = dial(t, chap)
 	f = l.Await(lcp, 1)

@@ -63,6 +63,11 @@ func serve(ctx context.Context, o options, out io.Writer) error {
 	lines := json.NewEncoder(out)
 	o.cfg.OnState = func(c modemsim.StateChange) { _ = lines.Encode(c) } // who closed our output does not stop the module
 	sim := modemsim.New(o.cfg)
+	if o.powered {
+		if err := sim.PowerOn(ctx); err != nil {
+			return err
+		}
+	}
 	if o.pty != "" {
 		return servePTY(ctx, sim, o.pty)
 	}

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -155,6 +156,30 @@ func ask(t *testing.T, port io.ReadWriter, cmd, want string) {
 			t.Fatalf("%s: no %q came", cmd, want)
 		case <-time.After(50 * time.Millisecond):
 		}
+	}
+}
+
+// TestPowered: the first command of the first host is answered, over an abstract socket.
+func TestPowered(t *testing.T) {
+	name := fmt.Sprintf("@abstract:powered%d", os.Getpid())
+	program(t, "--powered", "--listen", "unix:"+name)
+	for deadline := time.Now().Add(5 * time.Second); ; <-time.After(5 * time.Millisecond) {
+		conn, err := net.Dial("unix", name)
+		if err != nil && time.Now().Before(deadline) {
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		conn.SetDeadline(deadline)
+		io.WriteString(conn, "AT+CPIN?\r")
+		var reply [64]byte
+		n, err := io.ReadAtLeast(conn, reply[:], len("AT+CPIN?\r\r\n+CPIN: READY\r\n"))
+		if got := string(reply[:n]); err != nil || !strings.Contains(got, "+CPIN: READY") {
+			t.Errorf("the first command → %q (%v)", got, err)
+		}
+		return
 	}
 }
 

@@ -15,6 +15,7 @@ type options struct {
 	cfg         modemsim.Config
 	listen, pty string
 	list        bool
+	powered     bool
 }
 
 const usage = `modemsim is a simulated cellular module behind an AT port.
@@ -27,6 +28,7 @@ usage
 examples
   modemsim --profile quectel-ec25 --pty /run/modem
   modemsim --profile huawei --pin 1234 --listen 127.0.0.1:7000
+  modemsim --powered --listen unix:@abstract:sim      an abstract socket, as ModemManager's test mode wants it
   modemsim --profile telit-ecm --faults faults.txt --listen unix:/run/modem.sock | jq .
   modemsim --profile generic --user node --password secret --pty /run/modem
       and then: pppd /run/modem nodetach user node connect "chat '' ATD*99***1# CONNECT"
@@ -44,6 +46,7 @@ func flags(o *options) *flag.FlagSet {
 	f.StringVar(&o.listen, "listen", "", "serve the AT port on `ADDRESS`")
 	f.StringVar(&o.pty, "pty", "", "serve the AT port on a pseudo terminal linked at `PATH`")
 	f.BoolVar(&o.list, "list", false, "list the modules")
+	f.BoolVar(&o.powered, "powered", false, "boot before the host comes: it finds a module that answers at once")
 	f.Func("profile", "the `NAME` of the module (quectel-ec25)", func(name string) error {
 		p, ok := modemsim.PersonalityOf(name)
 		if !ok {
