@@ -24,6 +24,8 @@ type Config struct {
 	Log       *slog.Logger
 	// Interfaces lists the physical interfaces for Status; nil: none are shown.
 	Interfaces func() []windows.Interface
+	// Guarded: no door opens, and none stays open, without the guard's sign of life.
+	Guarded bool
 }
 
 // Keeper keeps the doors. One goroutine, Run's, decides by the machine's table and owns the fields
@@ -48,6 +50,7 @@ type Keeper struct {
 	stopRaise context.CancelFunc // of the action under way
 	timeUp    <-chan time.Time   // of the open window
 	doubted   bool               // somebody doubted while a door was in use
+	sentence  *latched           // what the guard has seen, until the doors are shut and forced; nil: nothing
 	seen      bool               // the outer link was there when it was last looked for
 	closing   bool               // Run's context has ended
 	readyOnce sync.Once
@@ -64,9 +67,10 @@ var (
 // notice is word from outside for the machine.
 type notice struct {
 	on     event
-	window uint64           // end: only this one
-	why    *windows.Problem // end: nil at its holder's wish
-	reply  chan error       // cleared: has room for one
+	window uint64             // end: only this one
+	why    *windows.Problem   // end: nil at its holder's wish
+	fault  windows.GuardFault // condemned
+	reply  chan error         // cleared, condemned: has room for one
 }
 
 // answer is the end of an action.
@@ -159,6 +163,10 @@ func (k *Keeper) tell(on event, seq uint64) {
 	default:
 		k.begin(act)
 	}
+	if after.state == shut && k.sentence != nil {
+		k.tell(condemned, 0)
+		return
+	}
 	if after.state == shut && k.doubted && !k.closing {
 		k.doubted = false
 		k.tell(doubt, 0)
@@ -229,6 +237,9 @@ func (k *Keeper) admit(w *window) error {
 	case k.world.state != shut:
 		return &windows.Problem{Code: windows.CodeBusy, Detail: fmt.Sprintf("window %d is in use: %s %s for %s", k.window.id, k.window.request.Door, k.world.state, k.window.request.Asker)}
 	}
+	if p := k.unguarded(); p != nil {
+		return p
+	}
 	w.id = k.record.LastWindow() + 1
 	err := k.record.Reserve()
 	if err == nil {
@@ -256,6 +267,9 @@ func (k *Keeper) hear(n notice) {
 		k.tell(doubt, 0)
 	case cleared:
 		n.reply <- k.clear()
+	case condemned:
+		k.condemn(n.fault)
+		n.reply <- nil
 	}
 }
 
@@ -288,6 +302,9 @@ func (k *Keeper) clear() error {
 	if err := k.store.forgetFault(); err != nil {
 		return windows.AsProblem(err, windows.CodeDiskFull, "")
 	}
+	k.mu.Lock()
+	k.view.guard.forgiven = k.view.guard.fault // the guard hears of it with its next beat
+	k.mu.Unlock()
 	if err := k.note(recorder.Entry{Event: recorder.FaultCleared}); err != nil {
 		return err
 	}

@@ -10,6 +10,9 @@ const (
 
 	leaseRenewal = time.Second // of an interlock lease of 3 s, so that two renewals may be late
 
+	// guardTime is how old the guard's last sign of life may be; it gives two a second.
+	guardTime = 3 * time.Second
+
 	outerRaiseTime = 4 * time.Minute // module from cold, registration, data context, DHCP, handshake
 	innerRaiseTime = 30 * time.Second
 	lowerTime      = 45 * time.Second // one try; the module's radio is the slow part

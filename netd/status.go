@@ -18,6 +18,10 @@ type view struct {
 	beat    time.Time
 	act     action // under way; nothing when there is none
 	until   time.Time
+	guard   struct {
+		at                         time.Time // of its last sign of life
+		fault, condemned, forgiven string    // IDs of its faults: which it holds, which netd has latched, which was cleared
+	}
 }
 
 // look renews the view after the machine's state or the window has changed.
@@ -147,6 +151,7 @@ func (k *Keeper) Status() windows.Status {
 	if k.cfg.Interfaces != nil {
 		s.Interfaces = append(s.Interfaces, k.cfg.Interfaces()...)
 	}
+	s.Guard = k.guardStatus()
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	s.Machine, s.Outer, s.Inner = string(k.view.state), k.view.outer, k.view.inner

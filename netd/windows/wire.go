@@ -18,6 +18,8 @@
 //	GET    /v1/record         the recorder's lines, as stored
 //	DELETE /v1/fault          an operator's word that the fault's cause is gone; netd then reads both doors back again
 //
+// On a socket of its own, which only root may use, netd hears the guard (see guard.go).
+//
 // Errors outside a stream are application/problem+json bodies of type Problem.
 package windows
 
@@ -120,6 +122,7 @@ const (
 	CodeBadRequest  = "bad-request"  // malformed, unknown door or purpose
 	CodeBusy        = "busy"         // another window is open or closing
 	CodeFault       = "fault"        // a fault is latched; an operator must clear it
+	CodeNoGuard     = "no-guard"     // the guard gives no sign of life, and no door opens without it
 	CodeNotEnrolled = "not-enrolled" // no identity yet: enrol first
 	CodeNoSite      = "no-site"      // no LAN address or target list yet
 	CodeNotAllowed  = "not-allowed"  // a dial to a place the policy does not name, or through a closed window
@@ -168,6 +171,8 @@ type Status struct {
 	Site     *Site         `json:"site,omitempty"`
 	// Interfaces are the physical interfaces found, for the console's help.
 	Interfaces []Interface `json:"interfaces"`
+	// Guard is what netd hears of the guard; nil where none is demanded.
+	Guard *GuardStatus `json:"guard,omitempty"`
 }
 
 // DoorStatus is one door as last read back.
