@@ -62,7 +62,7 @@ func (k *Keeper) Condemn(f windows.GuardFault) error {
 // condemn takes the guard's word. The fault is kept before anything else, so that no crash forgets it.
 func (k *Keeper) condemn(f windows.GuardFault) {
 	k.mu.Lock()
-	k.view.guard.condemned = f.ID
+	k.view.guard.condemned, k.view.guard.fault = f.ID, f.ID // its next beat may never come
 	k.mu.Unlock()
 	k.cfg.Log.Error("the guard has seen a contradiction", "rule", f.Rule, "why", f.Why)
 	if k.sentence != nil || k.world.state == forcing || k.world.state == fault {
@@ -73,6 +73,15 @@ func (k *Keeper) condemn(f windows.GuardFault) {
 	k.keepFault(k.sentence)
 	k.endFor(&windows.Problem{Code: windows.CodeFault, Detail: faultText(k.sentence)})
 	k.tell(condemned, 0)
+}
+
+// forgive clears the guard's fault, of which it hears with its next beat. No door opens before it has agreed.
+func (k *Keeper) forgive() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.view.guard.fault != "" {
+		k.view.guard.forgiven = k.view.guard.fault
+	}
 }
 
 // keepFault keeps a fault, in memory at the least.

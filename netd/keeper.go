@@ -297,14 +297,13 @@ func (k *Keeper) clear() error {
 		return &windows.Problem{Code: windows.CodeFault, Detail: "the doors have not been read back as shut yet: " + k.trouble()}
 	case fault:
 	default:
+		k.forgive()
 		return nil
 	}
 	if err := k.store.forgetFault(); err != nil {
 		return windows.AsProblem(err, windows.CodeDiskFull, "")
 	}
-	k.mu.Lock()
-	k.view.guard.forgiven = k.view.guard.fault // the guard hears of it with its next beat
-	k.mu.Unlock()
+	k.forgive()
 	if err := k.note(recorder.Entry{Event: recorder.FaultCleared}); err != nil {
 		return err
 	}

@@ -18,6 +18,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"os"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -111,7 +113,7 @@ func New(cfg Config) *Guard {
 		cfg: cfg, since: time.Now(), ready: make(chan struct{}),
 		linkNews: make(chan linkNews, 64), gateNews: make(chan []string, 64), strays: make(chan Frame, mostFrames),
 		stands: make(chan heard),
-		model:  model{links: map[int]Link{}}, docket: docket{}, memory: newMemory(),
+		model:  newModel(), docket: docket{}, memory: newMemory(),
 	}
 	if f := findFault(cfg.Folders); f != nil {
 		g.fault.Store(f)
@@ -253,7 +255,7 @@ func (g *Guard) observe() Observation {
 	gate, err := interlock.Observe()
 	now := g.now()
 	g.drain() // what the kernel told while the rules were read
-	o := Observation{At: now, Links: g.model.list(), Clashes: g.model.clashes, Renames: g.model.renames, Gate: gate}
+	o := Observation{At: now, Links: g.model.list(), Clashes: g.model.clashes, Renames: g.model.renames, Gate: gate, Names: maps.Clone(g.model.names)}
 	if err != nil {
 		o.Unreadable = err.Error()
 	}
@@ -281,7 +283,7 @@ func (g *Guard) tellHolder(o Observation) {
 	if index == g.own {
 		return
 	}
-	if err := g.tap.ignore(index); err != nil {
+	if err := g.tap.ignore(index); err != nil && !errors.Is(err, os.ErrClosed) { // closed: the reader says so
 		g.cfg.Log.Error("frames cannot be told apart by door", "error", err)
 		return
 	}

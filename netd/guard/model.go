@@ -29,9 +29,12 @@ type linkEvent struct {
 // might follow a newer listing; the listings come on the same socket as the events.
 type model struct {
 	links            map[int]Link
+	names            map[int]string // the last name of every link, also of those that are gone; numbers are never given twice
 	whole            bool // all links have been listed once
 	clashes, renames []string
 }
+
+func newModel() model { return model{links: map[int]Link{}, names: map[int]string{}} }
 
 // take applies news.
 func (m *model) take(n linkNews) {
@@ -60,7 +63,7 @@ func (m *model) apply(e linkEvent) {
 			now.Raised = before.Raised
 		}
 	}
-	m.links[e.index] = now
+	m.links[e.index], m.names[e.index] = now, e.name
 	if now.Up && now.Raised != now.Name && before.Name != now.Name {
 		m.renames = append(m.renames, fmt.Sprintf("interface %d is called %s since it was raised as %s", e.index, now.Name, now.Raised))
 	}

@@ -39,6 +39,7 @@ type Frame struct {
 type Observation struct {
 	At      time.Duration
 	Links   []Link
+	Names   map[int]string // of Links, and of those that are gone
 	Clashes []string // two links that were up at once since the last look, however short
 	Renames []string // links that got another name while they were up
 	Gate    interlock.State
@@ -117,10 +118,8 @@ func (o Observation) up() (links []Link) {
 }
 
 func (o Observation) name(index int) string {
-	for _, l := range o.Links {
-		if l.Index == index {
-			return l.Name
-		}
+	if name, known := o.Names[index]; known {
+		return name
 	}
 	return fmt.Sprintf("interface %d", index)
 }

@@ -35,6 +35,7 @@ func rest() Observation {
 	return Observation{
 		At: when, Heard: when - 300*time.Millisecond,
 		Links:  []Link{{Index: wan, Name: "wan0"}, {Index: lan, Name: "lan0"}},
+		Names:  map[int]string{wan: "wan0", lan: "lan0", 4: "usb4"},
 		Gate:   gate(""),
 		Stand:  &windows.Stand{Machine: "shut", Outer: "shut", Inner: "shut", Radio: "off"},
 		Leased: map[string]int{}, Lately: map[string]time.Duration{},
@@ -135,6 +136,12 @@ func TestWhatIsAsItShouldBeBreaksNothing(t *testing.T) {
 			o.Frames = []Frame{{Index: wan, Outgoing: true, At: when - settleTime}}
 			return o
 		},
+		"a frame of a module that was unplugged right after its window": func() Observation {
+			o := innerOpen()
+			o.Lately["usb4"] = when - settleTime
+			o.Frames = []Frame{{Index: 4, Outgoing: true, At: when - settleTime}}
+			return o
+		},
 		"a frame that came in while the link was going down": func() Observation {
 			o := rest()
 			o.Frames = []Frame{{Index: wan, At: when - settleTime}}
@@ -183,13 +190,13 @@ func TestModelNotesWhatIsOverAtOnce(t *testing.T) {
 		{"renamed while down", []linkEvent{down(wan, "eth0"), down(wan, "wan0"), up(wan, "wan0")}, 0, 0},
 		{"renamed while up", []linkEvent{up(wan, "wan0"), up(wan, "lan0"), up(wan, "lan0")}, 0, 1},
 	} {
-		m := model{links: map[int]Link{}}
+		m := newModel()
 		m.take(linkNews{events: c.events})
 		if len(m.clashes) != c.clashes || len(m.renames) != c.renames {
 			t.Errorf("%s: clashes %q, renames %q, want %d and %d", c.what, m.clashes, m.renames, c.clashes, c.renames)
 		}
 	}
-	m := model{links: map[int]Link{}}
+	m := newModel()
 	m.take(linkNews{events: []linkEvent{down(wan, "wan0"), down(lan, "lan0")}, whole: true})
 	m.take(linkNews{events: []linkEvent{down(lan, "lan0")}, whole: true})
 	if links := m.list(); len(links) != 1 || links[0].Name != "lan0" || !m.whole {
