@@ -30,7 +30,7 @@ type linkEvent struct {
 type model struct {
 	links            map[int]Link
 	names            map[int]string // the last name of every link, also of those that are gone; numbers are never given twice
-	whole            bool // all links have been listed once
+	whole            bool           // all links have been listed once
 	clashes, renames []string
 }
 

@@ -40,8 +40,8 @@ type Observation struct {
 	At      time.Duration
 	Links   []Link
 	Names   map[int]string // of Links, and of those that are gone
-	Clashes []string // two links that were up at once since the last look, however short
-	Renames []string // links that got another name while they were up
+	Clashes []string       // two links that were up at once since the last look, however short
+	Renames []string       // links that got another name while they were up
 	Gate    interlock.State
 	// Unreadable is why the interlock could not be read; empty when it was.
 	Unreadable string

@@ -8,7 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"path/filepath"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -21,10 +21,9 @@ import (
 //
 // Nothing in it opens anything.
 
-// GuardSocket is where the netd that listens at netdSocket hears the guard. The folder belongs to root alone.
-func GuardSocket(netdSocket string) string {
-	return filepath.Join(filepath.Dir(netdSocket), "guard", filepath.Base(netdSocket))
-}
+// GuardSocket is where netd hears the guard on the appliance. The folder is open to root and the guard only, and so that
+// a mistake there opens nothing, netd asks the kernel who calls.
+const GuardSocket = "/run/netguard/netd.sock"
 
 // Beat is the guard's sign of life: all its eyes are open.
 type Beat struct {
@@ -80,9 +79,9 @@ func NewGuardServer(keeper Guarded, log *slog.Logger) *GuardServer {
 // ServeHTTP implements http.Handler.
 func (g *GuardServer) ServeHTTP(w http.ResponseWriter, r *http.Request) { g.mux.ServeHTTP(w, r) }
 
-// Serve answers processes of the user uid, and nobody else, on l until ctx ends.
-func (g *GuardServer) Serve(ctx context.Context, l net.Listener, uid uint32) error {
-	return serve(ctx, &onlyUser{l, uid, g.log}, g, g.log)
+// Serve answers processes of these users, and nobody else, on l until ctx ends.
+func (g *GuardServer) Serve(ctx context.Context, l net.Listener, users ...uint32) error {
+	return serve(ctx, &onlyUsers{l, users, g.log}, g, g.log)
 }
 
 func (g *GuardServer) beat(w http.ResponseWriter, r *http.Request) {
@@ -101,22 +100,22 @@ func (g *GuardServer) condemn(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// onlyUser is a listener that hangs up on other users than one, by the kernel's word for who they are (SO_PEERCRED).
-type onlyUser struct {
+// onlyUsers is a listener that hangs up on all others, by the kernel's word for who they are (SO_PEERCRED).
+type onlyUsers struct {
 	net.Listener
-	uid uint32
-	log *slog.Logger
+	users []uint32
+	log   *slog.Logger
 }
 
 // Accept implements net.Listener.
-func (l *onlyUser) Accept() (net.Conn, error) {
+func (l *onlyUsers) Accept() (net.Conn, error) {
 	for {
 		c, err := l.Listener.Accept()
 		if err != nil {
 			return nil, err
 		}
 		who, err := peer(c)
-		if err == nil && who.Uid == l.uid {
+		if err == nil && slices.Contains(l.users, who.Uid) {
 			return c, nil
 		}
 		l.log.Warn("somebody else than the guard called", "peer", who, "error", err)
