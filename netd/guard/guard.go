@@ -221,7 +221,7 @@ func (g *Guard) keepFrame(f Frame) {
 func (g *Guard) pending() (time.Duration, bool) {
 	due, ok := g.docket.next()
 	if len(g.frames) > 0 {
-		at := g.frames[0].At + settleTime
+		at := max(g.frames[0].At+settleTime, g.now()+settleTime/2)
 		if !ok || at < due {
 			due, ok = at, true
 		}
@@ -258,6 +258,11 @@ func (g *Guard) observe() Observation {
 	o := Observation{At: now, Links: g.model.list(), Clashes: g.model.clashes, Renames: g.model.renames, Gate: gate, Names: maps.Clone(g.model.names)}
 	if err != nil {
 		o.Unreadable = err.Error()
+	}
+	if err != nil { // frames wait until it is known whose they were
+		g.cfg.Log.Warn("the interlock cannot be read", "error", err)
+		g.memory.fill(&o)
+		return o
 	}
 	g.memory.see(o.Links, gate, now)
 	g.tellHolder(o)

@@ -633,7 +633,7 @@ func TestNetdDead(t *testing.T) {
 				t.Logf("shut after %v", took.Round(time.Millisecond))
 			}
 			if f := p.g.Fault(); f != nil {
-				t.Errorf("latched %+v", f)
+				t.Errorf("latched by %s: %s", f.Rule, f.Why)
 			}
 		})
 	}

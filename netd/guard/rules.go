@@ -139,6 +139,9 @@ func renamed(o Observation) string {
 
 // linkWithoutLease: netd opens the interlock before it raises a link and takes the link down right after it has shut it.
 func linkWithoutLease(o Observation) string {
+	if o.Unreadable != "" {
+		return "" // it has an alarm of its own
+	}
 	holders := o.Gate.Holders()
 	for _, l := range o.up() {
 		if !slices.Contains(holders, l.Name) {
