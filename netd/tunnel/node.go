@@ -141,7 +141,11 @@ func (n *Node) Down() error {
 
 // LastHandshake is when the hub last answered; zero if it never did.
 func (n *Node) LastHandshake() time.Time {
-	n.mu.Lock()
+	// Up holds the mutex until the hub has answered, up to 20 s: the watchdog's ping, which asks here for its status line,
+	// waited so long that netd was killed for it.
+	if !n.mu.TryLock() {
+		return time.Time{}
+	}
 	defer n.mu.Unlock()
 	if n.dev == nil {
 		return n.last
