@@ -25,6 +25,8 @@ type Config struct {
 	Log       *slog.Logger
 	// Interfaces lists the physical interfaces for Status; nil: none are shown.
 	Interfaces func() []windows.Interface
+	// Guarded: no door opens, and none stays open, without the guard's sign of life.
+	Guarded bool
 }
 
 // Keeper keeps the doors. One goroutine, Run's, decides by the machine's table and owns the fields
@@ -51,6 +53,7 @@ type Keeper struct {
 	doubted   bool               // somebody doubted while a door was in use
 	lastDoor  windows.Door       // whose closing was read back last, of a window; empty: none yet
 	lastShut  time.Duration      // when that was, since boot
+	sentence  *latched           // what the guard has seen, until the doors are shut and forced; nil: nothing
 	seen      bool               // the outer link was there when it was last looked for
 	closing   bool               // Run's context has ended
 	readyOnce sync.Once
@@ -70,10 +73,11 @@ var (
 // notice is word from outside for the machine.
 type notice struct {
 	on     event
-	window uint64           // end: only this one
-	why    *windows.Problem // end: nil at its holder's wish
-	all    *windows.Problem // end: whatever window there is, with this reason, and both doors are read back
-	reply  chan error       // cleared: has room for one
+	window uint64             // end: only this one
+	why    *windows.Problem   // end: nil at its holder's wish
+	all    *windows.Problem   // end: whatever window there is, with this reason, and both doors are read back
+	fault  windows.GuardFault // condemned
+	reply  chan error         // cleared, condemned: has room for one
 }
 
 // answer is the end of an action.
@@ -166,6 +170,10 @@ func (k *Keeper) tell(on event, seq uint64) {
 	default:
 		k.begin(act)
 	}
+	if after.state == shut && k.sentence != nil {
+		k.tell(condemned, 0)
+		return
+	}
 	if after.state == shut && k.doubted && !k.closing {
 		k.doubted = false
 		k.tell(doubt, 0)
@@ -240,6 +248,9 @@ func (k *Keeper) admit(w *window) error {
 	case k.world.state != shut:
 		return &windows.Problem{Code: windows.CodeBusy, Detail: fmt.Sprintf("window %d is in use: %s %s for %s", k.window.id, k.window.request.Door, k.world.state, k.window.request.Asker)}
 	}
+	if p := k.unguarded(); p != nil {
+		return p
+	}
 	if p := k.permit(w); p != nil {
 		return p
 	}
@@ -282,6 +293,9 @@ func (k *Keeper) hear(n notice) {
 		k.tell(doubt, 0)
 	case cleared:
 		n.reply <- k.clear()
+	case condemned:
+		k.condemn(n.fault)
+		n.reply <- nil
 	}
 }
 
@@ -319,11 +333,13 @@ func (k *Keeper) clear() error {
 		return &windows.Problem{Code: windows.CodeFault, Detail: "the doors have not been read back as shut yet: " + k.trouble()}
 	case fault:
 	default:
+		k.forgive()
 		return nil
 	}
 	if err := k.store.forgetFault(); err != nil {
 		return windows.AsProblem(err, windows.CodeDiskFull, "")
 	}
+	k.forgive()
 	if err := k.note(recorder.Entry{Event: recorder.FaultCleared}); err != nil {
 		return err
 	}

@@ -13,6 +13,9 @@ const (
 
 	leaseRenewal = time.Second // of an interlock lease of 3 s, so that two renewals may be late
 
+	// guardTime is how old the guard's last sign of life may be; it gives two a second.
+	guardTime = 3 * time.Second
+
 	outerRaiseTime = 4 * time.Minute                 // module from cold, registration, data context, DHCP, handshake
 	moduleTime     = outerRaiseTime - 45*time.Second // of it for the module, so that lease and handshake have some
 	mendTime       = 50 * time.Second                // without so much left no mending is begun

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 
+	"airlock/netd/durable"
 	"airlock/netd/recorder"
 	"airlock/netd/windows"
 )
@@ -67,7 +68,7 @@ func (s *store) unlock() error {
 	if err := os.Remove(s.path(lockdownFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("lift the lockdown: %w", err)
 	}
-	if err := syncFolder(s.dir); err != nil {
+	if err := durable.SyncFolder(s.dir); err != nil {
 		return fmt.Errorf("lift the lockdown: %w", err)
 	}
 	s.mu.Lock()

@@ -7,7 +7,7 @@ import "strings"
 //
 //	start ──► lowering ──done──► shut ◄──────────────────────────────────────────┐
 //	             ▲  ▲              │ │ ask-X (X is outer or inner)               │
-//	             │  └────doubt─────┘ ▼                                           │
+//	             │  └────doubt─────┤ ▼ condemned (what the guard saw): forcing   │
 //	             │              raising-X ──done──► X-open ──end──► lowering-X ──┤ done
 //	             │                 │  └───────────failed──────────────►  ▲       │
 //	          cleared             end                                    │       │
@@ -31,6 +31,7 @@ const (
 	innerOpen, loweringInner             state  = "inner-open", "lowering-inner"
 	askOuter, askInner, end              event  = "ask-outer", "ask-inner", "end"
 	doubt, cleared, done, failed, gaveUp event  = "doubt", "cleared", "done", "failed", "gave-up"
+	condemned                            event  = "condemned"
 	nothing, cancel, lowerBoth           action = "-", "cancel", "lower-both"
 	raiseOuter, lowerOuter               action = "raise-outer", "lower-outer"
 	raiseInner, lowerInner               action = "raise-inner", "lower-inner"
@@ -44,6 +45,7 @@ const table = `
 	lowering          failed     lowering          lower-both
 	lowering          gave-up    forcing           lower-both
 	shut              doubt      lowering          lower-both
+	shut              condemned  forcing           lower-both
 	shut              ask-outer  raising-outer     raise-outer
 	raising-outer     done       outer-open        -
 	raising-outer     failed     lowering-outer    lower-outer

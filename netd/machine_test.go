@@ -14,7 +14,7 @@ var allStates = []state{
 }
 
 var (
-	allEvents  = []event{askOuter, askInner, end, doubt, cleared, done, failed, gaveUp}
+	allEvents  = []event{askOuter, askInner, end, doubt, cleared, condemned, done, failed, gaveUp}
 	allActions = []action{nothing, cancel, lowerBoth, raiseOuter, lowerOuter, raiseInner, lowerInner}
 )
 
@@ -82,6 +82,9 @@ func step(rows []row, p place, on event, late bool) (place, error) {
 	p.w.seq = 0
 	if on == cleared && before.state == fault {
 		p.h.latched = false
+	}
+	if on == condemned && before.state == shut {
+		p.h.latched = true
 	}
 	return p, p.h.begin(act)
 }
@@ -201,7 +204,7 @@ func promises(rows []row, p place) (event, error) {
 		to   state
 	}
 	for _, pr := range []promise{
-		{shut, askOuter, outerOpen}, {shut, askInner, innerOpen}, {shut, doubt, shut},
+		{shut, askOuter, outerOpen}, {shut, askInner, innerOpen}, {shut, doubt, shut}, {shut, condemned, fault},
 		{fault, askOuter, fault}, {fault, askInner, fault}, {fault, end, fault}, {fault, doubt, fault}, {fault, cleared, shut},
 	} {
 		if p.w.state != pr.from {
@@ -214,6 +217,11 @@ func promises(rows []row, p place) (event, error) {
 	if p.w.state == shut {
 		if q, _ := step(rows, p, doubt, false); q.h.running != lowerBoth {
 			return doubt, errors.New("does not lower both")
+		}
+	}
+	if p.w.state == shut {
+		if q, _ := step(rows, p, condemned, false); q.h.running != lowerBoth {
+			return condemned, errors.New("does not lower both")
 		}
 	}
 	if p.w.state == fault {
@@ -234,7 +242,7 @@ func walk(rows []row) (map[place]bool, error) {
 	for len(queue) > 0 {
 		p := queue[0]
 		queue = queue[1:]
-		for _, on := range []event{askOuter, askInner, end, doubt, cleared, done, failed} {
+		for _, on := range []event{askOuter, askInner, end, doubt, cleared, condemned, done, failed} {
 			for _, late := range []bool{false, true} {
 				answer := on == done || on == failed
 				if late && !answer || answer && !late && p.h.running == noAction {

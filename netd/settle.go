@@ -92,12 +92,10 @@ func (k *Keeper) settle(w *window) {
 // latch keeps a fault, and tells the asker of the window in which it came.
 func (k *Keeper) latch(w *window) {
 	f := &latched{Why: k.trouble()}
-	if err := save(k.store, faultFile, f, &k.store.fault); err != nil {
-		k.cfg.Log.Error("the fault could not be kept", "error", err)
-		k.store.mu.Lock()
-		k.store.fault = f
-		k.store.mu.Unlock()
+	if k.sentence != nil {
+		f, k.sentence = k.sentence, nil
 	}
+	k.keepFault(f)
 	e := recorder.Entry{Event: recorder.FaultLatched, Text: f.Why}
 	if w != nil {
 		e.Window, e.Door, e.Purpose, e.Asker = w.id, w.request.Door, w.request.Purpose, w.request.Asker
@@ -122,6 +120,10 @@ func faultText(f *latched) string {
 	why := "unknown"
 	if f != nil {
 		why = f.Why
+	}
+	if f != nil && f.By == guardName {
+		return "a fault is latched, and no door opens: the guard saw what must not be (" + why +
+			"). Find out what happened, then clear the fault."
 	}
 	return "a fault is latched, and no door opens: a door could not be read back as shut (" + why +
 		"). Look at the modem and the LAN, then clear the fault."

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"sync"
 
+	"airlock/netd/durable"
 	"airlock/netd/tunnel"
 	"airlock/netd/windows"
 )
@@ -28,6 +29,8 @@ const (
 // latched is a fault as it is kept.
 type latched struct {
 	Why string `json:"why"`
+	// By is who latched it: empty for netd itself, which could not read a door back as shut, else guardName.
+	By string `json:"by,omitempty"`
 }
 
 // store is what netd keeps across restarts. Its methods may be called by several goroutines.
@@ -121,7 +124,7 @@ func (s *store) forgetFault() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.fault = nil
-	return syncFolder(s.dir)
+	return durable.SyncFolder(s.dir)
 }
 
 // read gives what is kept; the values are never changed in place.
@@ -132,38 +135,7 @@ func (s *store) read() (*windows.Identity, *windows.Site, *latched) {
 }
 
 // writeFile replaces a file as a whole: after a power cut it holds the old content or the new.
-func writeFile(path string, content []byte) (err error) {
-	defer func() {
-		if err != nil {
-			err = fmt.Errorf("write %s: %w", path, err)
-		}
-	}()
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*") // mode 0600
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name()) // in vain once it is renamed
-	_, err = f.Write(content)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return err
-	}
-	return syncFolder(filepath.Dir(path))
-}
-
-// syncFolder brings the names in a folder to the disk.
-func syncFolder(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
-}
+func writeFile(path string, content []byte) error { return durable.Write(path, content) }
 
 // checkIdentity refuses what could not be used later.
 func checkIdentity(id windows.Identity) error {

@@ -18,6 +18,10 @@ type view struct {
 	beat    time.Time
 	act     action // under way; nothing when there is none
 	until   time.Time
+	guard   struct {
+		at                         time.Time // of its last sign of life
+		fault, condemned, forgiven string    // IDs of its faults: which it holds, which netd has latched, which was cleared
+	}
 }
 
 // look renews the view after the machine's state or the window has changed.
@@ -148,6 +152,7 @@ func (k *Keeper) Status() windows.Status {
 		s.Interfaces = append(s.Interfaces, k.cfg.Interfaces()...)
 	}
 	s.Lockdown = k.store.locked()
+	s.Guard = k.guardStatus()
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	s.Approved = k.approved()

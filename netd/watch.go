@@ -11,6 +11,10 @@ import (
 func (k *Keeper) watch() {
 	switch k.world.state {
 	case raisingOuter, raisingInner, outerOpen, innerOpen:
+		if p := k.unguarded(); p != nil {
+			k.endFor(p)
+			return
+		}
 		if err := k.lease.renew(); err != nil {
 			k.endFor(windows.AsProblem(err, windows.CodeInternal, "the interlock fell shut"))
 			return

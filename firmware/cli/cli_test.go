@@ -90,6 +90,7 @@ func TestFirstProblem(t *testing.T) {
 		{"sim", "the SIM is locked and asks for its PUK", "modem puk", func(s *Snapshot) { s.Netd.Modem.SIM = "puk" }},
 		{"sim", "no SIM in the modem", "", func(s *Snapshot) { s.Netd.Modem.SIM = "missing" }},
 		{"modem", "no modem found: no network accepted the modem", "", func(s *Snapshot) { s.Netd.Modem.Present = false }},
+		{"guard", "the guard, netguard, gives no sign of life, and no door opens without it", "", func(s *Snapshot) { s.Netd.Guard = &windows.GuardStatus{} }},
 		{"fault", "a fault keeps both doors shut: both were open", "fault clear", func(s *Snapshot) { s.Netd.Fault = "both were open" }},
 		{"deployd", "the courier, deployd, does not answer", "", func(s *Snapshot) { s.Deployd, s.CourierErr = nil, &api.Error{Code: api.CodeNotRunning} }},
 		{"netd", "the doorkeeper, netd, does not answer: mad", "", func(s *Snapshot) { s.Netd, s.NetdErr = nil, errors.New("mad") }},

@@ -53,7 +53,8 @@ func exitOf(code string) int {
 		return ExitOK
 	case api.CodeNotRunning:
 		return ExitUnreachable
-	case windows.CodeBadRequest, windows.CodeBusy, windows.CodeFault, windows.CodeLockdown, windows.CodeNotNow, windows.CodeNeedsApproval, windows.CodeNotEnrolled, windows.CodeNoSite,
+	case windows.CodeBadRequest, windows.CodeBusy, windows.CodeFault, windows.CodeNoGuard, windows.CodeLockdown, windows.CodeNotNow, windows.CodeNeedsApproval,
+		windows.CodeNotEnrolled, windows.CodeNoSite,
 		windows.CodeNotAllowed, windows.CodeBadToken,
 		api.CodeUntrusted, api.CodeBadSite, api.CodeReverted, api.CodeEnrolled, api.CodeCancelled, api.CodeRefused:
 		return ExitRefused

@@ -11,7 +11,7 @@ import (
 // Problem is the first thing that stands in the way, and what to do about it. What comes later
 // depends on it, so that one is enough.
 type Problem struct {
-	Check  string `json:"check"`  // power, netd, fault, deployd, modem, sim, enrolment, site, lan, deployment
+	Check  string `json:"check"`  // power, netd, fault, guard, deployd, modem, sim, enrolment, site, lan, deployment
 	Text   string `json:"text"`   // what is wrong
 	Remedy string `json:"remedy"` // what to do
 }
@@ -20,7 +20,7 @@ type Problem struct {
 // the first that fails; nil when none does. A door that is shut and a radio that is off are no
 // problems: a node is meant to be dark most of the time.
 func FirstProblem(s Snapshot) *Problem {
-	for _, check := range []func(Snapshot) *Problem{daemons, fault, lockedDown, module, membership, site, lastDeployment} {
+	for _, check := range []func(Snapshot) *Problem{daemons, fault, lockedDown, watch, module, membership, site, lastDeployment} {
 		if p := check(s); p != nil {
 			return p
 		}
@@ -61,6 +61,15 @@ func lockedDown(s Snapshot) *Problem {
 	}
 	return &Problem{"lockdown", fmt.Sprintf("both doors are locked down by %s since %s: %s", l.By, moment(l.At), orElse(l.Why, "no reason given")),
 		"when that is meant to end: lockdown lift"}
+}
+
+// watch: the fourth layer must be there, or no door opens.
+func watch(s Snapshot) *Problem {
+	if g := s.Netd.Guard; g == nil || g.Watching {
+		return nil
+	}
+	return &Problem{"guard", "the guard, netguard, gives no sign of life, and no door opens without it",
+		"wait a minute; if it lasts, switch the node off and on, then report it"}
 }
 
 func module(s Snapshot) *Problem {

@@ -111,6 +111,9 @@ func (p *sheet) netd(s windows.Status, all bool) {
 	if !all {
 		return
 	}
+	if s.Guard != nil {
+		p.row("guard", "%s", map[bool]string{true: "watching", false: "silent: no door opens without it"}[s.Guard.Watching])
+	}
 	for i, itf := range s.Interfaces {
 		label := ""
 		if i == 0 {

@@ -31,7 +31,7 @@ type Config struct {
 	Suite string
 	// Mirror is the URI of a Debian archive. Empty: the one that this machine's apt uses, else mmdebstrap's.
 	Mirror string
-	// Binaries names static binaries to put in instead of building them, by name (netd, deployd, airlock).
+	// Binaries names static binaries to put in instead of building them, by name (netd, netguard, deployd, airlock).
 	Binaries map[string]string
 	// Version is what the image says it is. Default: git describe.
 	Version string
@@ -63,9 +63,10 @@ type Result struct {
 
 // Binaries that the image carries, and where they go.
 var binaryPaths = map[string]string{
-	"netd":    "usr/lib/airlock/netd",
-	"deployd": "usr/lib/airlock/deployd",
-	"airlock": "usr/bin/airlock",
+	"netd":     "usr/lib/airlock/netd",
+	"netguard": "usr/lib/airlock/netguard",
+	"deployd":  "usr/lib/airlock/deployd",
+	"airlock":  "usr/bin/airlock",
 }
 
 // Builder makes one image.
@@ -94,7 +95,7 @@ func New(cfg Config) (*Builder, error) {
 	}
 	for name := range cfg.Binaries {
 		if _, ok := binaryPaths[name]; !ok {
-			return nil, fmt.Errorf("the image carries no binary %q; it carries netd, deployd and airlock", name)
+			return nil, fmt.Errorf("the image carries no binary %q; it carries netd, netguard, deployd and airlock", name)
 		}
 	}
 	recipe, err := ReadRecipe(filepath.Join(cfg.Source, "rootfs"))

@@ -5,8 +5,6 @@ import (
 	"net"
 	"net/http"
 	"slices"
-
-	"golang.org/x/sys/unix"
 )
 
 // Bar keeps a user, such as the courier's, from windows for some purposes, and from asking the module when Service is
@@ -64,17 +62,11 @@ func (l peers) Accept() (net.Conn, error) {
 
 // userOf names the user at the other end.
 func userOf(c *net.UnixConn) string {
-	name := nobody
-	raw, err := c.SyscallConn()
-	if err != nil {
-		return name
+	who, err := credentials(c)
+	if err != nil { // a connection that is gone already stays nobody's
+		return nobody
 	}
-	_ = raw.Control(func(fd uintptr) { // a connection that is gone already stays nobody's
-		if cred, err := unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED); err == nil {
-			name = peerName(cred.Uid)
-		}
-	})
-	return name
+	return peerName(who.Uid)
 }
 
 // peer is a connection from a known user.

@@ -87,8 +87,11 @@ func NewServer(keeper interface {
 
 // Serve answers on l until ctx ends. The caller ends the keeper first, so that windows that are
 // open still get their last events.
-func (s *Server) Serve(ctx context.Context, l net.Listener) error {
-	srv := &http.Server{Handler: s, ReadHeaderTimeout: headerTime, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn)}
+func (s *Server) Serve(ctx context.Context, l net.Listener) error { return serve(ctx, l, s, s.log) }
+
+// serve answers on l with h until ctx ends.
+func serve(ctx context.Context, l net.Listener, h http.Handler, log *slog.Logger) error {
+	srv := &http.Server{Handler: h, ReadHeaderTimeout: headerTime, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)}
 	ended := make(chan error, 1)
 	go func() { ended <- srv.Serve(peers{l}) }()
 	select {
@@ -261,7 +264,7 @@ func httpStatus(code string) int {
 		return http.StatusBadRequest
 	case CodeNotAllowed:
 		return http.StatusForbidden
-	case CodeBusy, CodeFault, CodeNotEnrolled, CodeNoSite, CodeLockdown, CodeNotNow, CodeNeedsApproval:
+	case CodeBusy, CodeFault, CodeNoGuard, CodeNotEnrolled, CodeNoSite, CodeLockdown, CodeNotNow, CodeNeedsApproval:
 		return http.StatusConflict
 	case CodeNoModem, CodeNoSIM, CodeNoNetwork, CodeNoHub, CodeNoLink, CodeUnreachable:
 		return http.StatusBadGateway

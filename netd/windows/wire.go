@@ -21,6 +21,8 @@
 //	PUT    /v1/approvals      Approval: a person's yes to the next window of a purpose
 //	DELETE /v1/fault          an operator's word that the fault's cause is gone; netd then reads both doors back again
 //
+// On a socket of its own, which only root may use, netd hears the guard (see guard.go).
+//
 // Errors outside a stream are application/problem+json bodies of type Problem.
 package windows
 
@@ -139,6 +141,7 @@ const (
 	CodeLockdown      = "lockdown"       // a person has locked both doors
 	CodeNotNow        = "not-now"        // outside of the hours in which the door may open; Detail says when it may
 	CodeNeedsApproval = "needs-approval" // the site wants a person's yes to such a window
+	CodeNoGuard       = "no-guard"       // the guard gives no sign of life, and no door opens without it
 )
 
 // Identity is who the node is, as the publisher said at enrolment.
@@ -176,6 +179,8 @@ type Status struct {
 	Site     *Site         `json:"site,omitempty"`
 	// Interfaces are the physical interfaces found, for the console's help.
 	Interfaces []Interface `json:"interfaces"`
+	// Guard is what netd hears of the guard; nil where none is demanded.
+	Guard *GuardStatus `json:"guard,omitempty"`
 }
 
 // DoorStatus is one door as last read back.

@@ -8,8 +8,10 @@ import (
 	"flag"
 	"fmt"
 	"log/slog"
+	"net"
 	"os"
 	"os/user"
+	"path/filepath"
 	"strconv"
 	"syscall"
 
@@ -75,6 +77,10 @@ func doorkeeper(ctx context.Context, file string, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
+	users, ear, err := guardListener(ctx, log)
+	if err != nil {
+		return err
+	}
 	kept := make(chan struct{}) // closed when both doors are down for good; until then the socket answers
 	keep := func(ctx context.Context) error { defer close(kept); return keeper.Run(ctx) }
 	serve := func(ctx context.Context) error {
@@ -82,11 +88,15 @@ func doorkeeper(ctx context.Context, file string, log *slog.Logger) error {
 		barCourier(server, log)
 		return server.Serve(run.Until(ctx, kept), listener)
 	}
+	hear := func(ctx context.Context) error {
+		return windows.NewGuardServer(keeper, log).Serve(run.Until(ctx, kept), ear, users...)
+	}
 	watch := func(ctx context.Context) error { return hardware.Watch(ctx, log, keeper.Doubt) }
 	return run.All(ctx, run.Options{Log: log, Notify: notify, Watchdog: watchdog, Status: status(keeper)},
 		run.Signals(syscall.SIGTERM, syscall.SIGINT),
 		run.Func("doorkeeper", keep, keeper.Ready(), keeper.Healthy),
 		run.Func("socket", serve, nil, nil),
+		run.Func("guard's socket", hear, nil, nil),
 		run.Func("hardware watcher", watch, nil, nil))
 }
 
@@ -113,7 +123,7 @@ func newKeeper(node config.Node, modem *hardware.Modem, log *slog.Logger) (keepe
 	inner := hardware.NewInner(outer, func() *windows.Site { return keeper.Site() }, log)
 	keeper, err = netd.New(netd.Config{
 		Modem: modem, Outer: outer, Inner: inner, Interlock: hardware.NewGate(), Tunnel: tunnel.NewNode(log),
-		Policy: policy(node.Windows), StateDir: node.State.Netd, Log: log,
+		Policy: policy(node.Windows), StateDir: node.State.Netd, Log: log, Guarded: true,
 		Interfaces: func() []windows.Interface { return hardware.Interfaces(outer, inner, log) },
 	})
 	return keeper, err
@@ -123,6 +133,28 @@ func newKeeper(node config.Node, modem *hardware.Modem, log *slog.Logger) (keepe
 func policy(w config.Windows) netd.Policy {
 	door := func(d config.DoorWindows) netd.DoorPolicy { return netd.DoorPolicy(d) }
 	return netd.Policy{Outer: door(w.Outer), Inner: door(w.Inner), Gap: w.Gap}
+}
+
+// guardUser is whom netd hears as its guard; its folder's group makes the socket the guard's.
+const guardUser = "netguard"
+
+// guardListener makes the socket on which the guard is heard, and says which users may be it: its own and netd's.
+func guardListener(ctx context.Context, log *slog.Logger) (users []uint32, l net.Listener, err error) {
+	users = []uint32{uint32(os.Geteuid())}
+	u, err := user.Lookup(guardUser)
+	if err == nil {
+		var id uint64
+		id, err = strconv.ParseUint(u.Uid, 10, 32)
+		users = append(users, uint32(id))
+	}
+	if err != nil { // then no door opens, and the console says why
+		log.Error("the guard's user is not known", "error", err)
+	}
+	if err := os.MkdirAll(filepath.Dir(windows.GuardSocket), 0o700); err != nil {
+		return nil, nil, fmt.Errorf("make the guard's folder: %w", err)
+	}
+	l, err = run.Listen(ctx, windows.GuardSocket, "", log)
+	return users, l, err
 }
 
 // status is the line of `systemctl status`.
