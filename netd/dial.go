@@ -19,6 +19,8 @@ type dials struct {
 	live    map[*dialled]struct{} // guarded by mu
 	closed  bool                  // no more are taken; guarded by mu
 	in, out atomic.Uint64         // bytes of all, live and ended
+
+	made, failed, refused atomic.Uint64 // dials
 }
 
 // dialled is one connection through a door. It counts, and knows when the far end has finished.
@@ -138,6 +140,7 @@ func (k *Keeper) Dial(ctx context.Context, id uint64, address string) (windows.S
 	entry := recorder.Entry{Event: recorder.Dialled, Window: id, Door: w.request.Door, Address: address}
 	if err := w.plan.allows(address); err != nil {
 		entry.Event = recorder.Refused
+		w.dials.refused.Add(1)
 		if err := k.note(entry); err != nil {
 			return nil, err
 		}
@@ -150,11 +153,13 @@ func (k *Keeper) Dial(ctx context.Context, id uint64, address string) (windows.S
 	conn, err := k.dialThrough(ctx, w, address)
 	if err != nil {
 		entry.Text = err.Error()
+		w.dials.failed.Add(1)
 		if err := k.note(entry); err != nil {
 			return nil, err
 		}
 		return nil, windows.AsProblem(err, windows.CodeUnreachable, "no connection through the "+string(w.request.Door)+" door")
 	}
+	w.dials.made.Add(1)
 	return w.dials.add(conn, func(in, out uint64) {
 		entry.In, entry.Out = &in, &out
 		if err := k.note(entry); err != nil {

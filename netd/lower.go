@@ -20,7 +20,7 @@ func (k *Keeper) lowerOuterDoor(ctx context.Context, w *window) error {
 	}
 	err := errors.Join(failures...)
 	if err == nil {
-		_ = k.note(entryOf(w, recorder.RadioOff, windows.Outer)) // an error is in the log, and stops no lowering
+		k.readBack(w, recorder.RadioOff, windows.Outer)
 	}
 	return err
 }
@@ -57,11 +57,14 @@ func (k *Keeper) shutLink(ctx context.Context, door windows.Door, w *window) err
 		w.meter(link)
 	}
 	down := attempt("take the "+string(door)+" link down", link.Down(ctx))
+	if own && down == nil {
+		w.account.hearOut()
+	}
 	if shut == nil {
-		_ = k.note(entryOf(w, recorder.InterlockShut, door))
+		k.readBack(w, recorder.InterlockShut, door)
 	}
 	if down == nil {
-		_ = k.note(entryOf(w, recorder.LinkDown, door))
+		k.readBack(w, recorder.LinkDown, door)
 	}
 	return errors.Join(shut, down)
 }
@@ -78,6 +81,7 @@ func (w *window) meter(link Link) {
 		w.metered = false
 		return
 	}
+	w.account.frames(link)
 	if in >= w.in && out >= w.out { // else it came back in between, and began anew
 		in, out = in-w.in, out-w.out
 	}

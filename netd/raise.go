@@ -152,6 +152,7 @@ func (k *Keeper) raiseLink(ctx context.Context, w *window, raising time.Duration
 		w.in, w.out, err = m.Counters()
 		w.metered = err == nil
 	}
+	k.listen(w, link, name)
 	if w.network, err = link.Up(ctx, say); err != nil {
 		return windows.AsProblem(err, map[windows.Door]string{windows.Outer: windows.CodeNoNetwork, windows.Inner: windows.CodeNoLink}[door], "raise "+name)
 	}

@@ -24,6 +24,7 @@ type window struct {
 	metered bool             // in and out are the interface's; owned by the action under way
 	counted bool             // in and out are those of the window; owned by the action under way
 	opened  bool             // owned by the keeper's goroutine
+	account account          // what its line at the end will say
 	reason  *windows.Problem // why it did not open, or ended early; owned by the keeper's goroutine
 }
 

@@ -388,7 +388,7 @@ func TestAcknowledgeKnowsTheLine(t *testing.T) {
 	}
 	last := r.State().Last
 	for _, p := range []chain.Position{{Seq: last.Seq + 1, Hash: last.Hash}, {Seq: last.Seq - 1, Hash: last.Hash}, {Seq: last.Seq}} {
-		if err := r.Acknowledge(p); !errors.Is(err, errUnknown) {
+		if err := r.Acknowledge(p); !errors.Is(err, ErrUnknown) {
 			t.Errorf("Acknowledge(%+v) = %v", p, err)
 		}
 	}

@@ -109,7 +109,7 @@ func seqOf(line []byte) uint64 {
 func (r *Recorder) Export() (io.ReadCloser, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	e := Entry{At: sane(r.Clock.Now().UTC()), Boot: r.Clock.Boot(), BootID: r.bootID, Event: Exported,
+	e := Entry{At: r.Clock.Now().UTC(), Boot: r.Clock.Boot(), BootID: r.bootID, Event: Exported,
 		Key: r.key, Through: r.at.Seq, ThroughHash: r.at.Hash, Prev: chain.Genesis().Hash}
 	head, _, err := encode(e, r.Key)
 	if err != nil {
@@ -125,8 +125,8 @@ type bundle struct {
 	io.Closer
 }
 
-// errUnknown refuses an acknowledgement of what is not in the record.
-var errUnknown = errors.New("it names a line that this record does not have")
+// ErrUnknown refuses an acknowledgement of what is not in the record.
+var ErrUnknown = errors.New("it names a line that this record does not have")
 
 // Acknowledge takes the publisher's word, carried by deployd, that it has the lines up to p; only then may they be
 // dropped untold. Who does not know the hash of the line does not know the line.
@@ -137,7 +137,7 @@ func (r *Recorder) Acknowledge(p chain.Position) error {
 		return nil
 	}
 	if p.Seq > r.at.Seq {
-		return errUnknown
+		return ErrUnknown
 	}
 	lines := r.reader(p.Seq)
 	defer lines.Close()
@@ -146,7 +146,7 @@ func (r *Recorder) Acknowledge(p chain.Position) error {
 		return fmt.Errorf("read line %d of the record: %w", p.Seq, err)
 	}
 	if l, err := chain.Decode(bytes.TrimSuffix(line, []byte("\n"))); err != nil || l.Position() != p {
-		return errUnknown
+		return ErrUnknown
 	}
 	return r.append(Entry{Event: Acknowledged, Through: p.Seq, ThroughHash: p.Hash}, nil)
 }

@@ -75,6 +75,7 @@ func open(d disk, name string, o Options) (*Recorder, error) {
 	if o.Limits == (Limits{}) {
 		o.Limits = DefaultLimits
 	}
+	o.Clock = Sane(o.Clock)
 	r := &Recorder{Options: o, bootID: bootID(), name: name, disk: d, at: chain.Genesis()}
 	found, err := r.scan()
 	if err == nil {
@@ -142,7 +143,7 @@ func (r *Recorder) append(e Entry, key ed25519.PrivateKey) error {
 // write puts a line behind the last whole one; r.mu is held. What a failed write leaves behind is
 // overwritten by the next, or repaired when the file is opened again.
 func (r *Recorder) write(e Entry, key ed25519.PrivateKey) error {
-	e.At, e.Boot, e.BootID = sane(r.Clock.Now().UTC()), r.Clock.Boot(), r.bootID
+	e.At, e.Boot, e.BootID = r.Clock.Now().UTC(), r.Clock.Boot(), r.bootID
 	e.Seq, e.Prev = r.at.Seq+1, r.at.Hash
 	line, hash, err := encode(e, key)
 	if err != nil {
@@ -177,14 +178,6 @@ func (r *Recorder) note(e Entry) {
 	if e.Key != "" {
 		r.key = e.Key
 	}
-}
-
-// sane is a time that JSON can hold: a clock may have jumped beyond, and its line must be written all the same.
-func sane(t time.Time) time.Time {
-	if y := t.Year(); y < 1 || y > 9999 {
-		return time.Time{}
-	}
-	return t
 }
 
 // Checkpoint signs all that is in the record, at the end of a window (0: of none), and brings it to the

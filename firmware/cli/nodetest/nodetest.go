@@ -5,6 +5,7 @@ package nodetest
 
 import (
 	"context"
+	"crypto/ed25519"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -56,7 +57,7 @@ func Start(t testing.TB, dir string) *Node {
 		status: api.Status{Phase: "idle", SSHKey: "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ5WYCBgDrMG6CEf9OZUzZFfhfvaY6EQyJ7JWmYWrn0K airlock"},
 	}
 	var err error
-	if n.record, err = recorder.Open(filepath.Join(dir, "record.jsonl"), clock{}); err != nil {
+	if n.record, err = recorder.Open(filepath.Join(dir, "record.jsonl"), recorder.Options{Clock: clock{}, Key: recordKey()}); err != nil {
 		t.Fatal(err)
 	}
 	n.write(recorder.Entry{Event: recorder.Started})
@@ -84,6 +85,9 @@ func serve(t testing.TB, path string, h http.Handler) (stop func()) {
 	go func() { defer close(done); _ = srv.Serve(l) }()
 	return func() { srv.Close(); <-done }
 }
+
+// recordKey signs the record; it is the same in every test.
+func recordKey() ed25519.PrivateKey { return ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)) }
 
 type clock struct{}
 
@@ -149,7 +153,15 @@ func (n *Node) Running() (release, phase string) {
 func (n *Node) doorkeeper() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, _ *http.Request) { _ = json.NewEncoder(w).Encode(n.doors()) })
-	mux.HandleFunc("GET /v1/record", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.Copy(w, n.record.Reader()) })
+	mux.HandleFunc("GET /v1/record", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.Copy(w, n.record.Reader(0)) })
+	mux.HandleFunc("GET /v1/record/export", func(w http.ResponseWriter, _ *http.Request) {
+		bundle, err := n.record.Export()
+		if err != nil {
+			panic("nodetest: export the record: " + err.Error())
+		}
+		defer bundle.Close()
+		_, _ = io.Copy(w, bundle)
+	})
 	mux.HandleFunc("DELETE /v1/fault", func(w http.ResponseWriter, _ *http.Request) {
 		n.Fault("")
 		w.WriteHeader(http.StatusNoContent)
