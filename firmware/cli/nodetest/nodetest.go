@@ -194,6 +194,9 @@ func (n *Node) doors() windows.Status {
 		Interfaces: []windows.Interface{
 			{Name: "wan0", Path: "pci-0000:00:04.0-usb-0:2:1.0", Role: "outer"}, {Name: "eth0", Path: "pci-0000:00:03.0", Role: "inner"}},
 	}
+	if r := n.record.State(); r.Key != "" {
+		s.Record = &windows.RecordStatus{Key: r.Key, Last: windows.RecordPosition(r.Last), Acknowledged: r.Acknowledged}
+	}
 	s.Tunnel.PublicKey = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 	return s
 }
@@ -230,8 +233,15 @@ func (n *Node) inWindow(door windows.Door, p windows.Purpose, f func() error) er
 	n.window++
 	id := n.window
 	n.mu.Unlock()
+	opened := recorder.MomentOf(clock{})
 	n.write(recorder.Entry{Event: recorder.WindowOpened, Window: id, Door: door, Purpose: p, Asker: "deployd"})
-	defer n.write(recorder.Entry{Event: recorder.WindowClosed, Window: id, Door: door, In: new(uint64(15_400_000)), Out: new(uint64(900))})
+	defer func() {
+		n.write(recorder.Entry{Event: recorder.WindowClosed, Window: id, Door: door, Purpose: p, Asker: "deployd", In: new(uint64(15_400_000)), Out: new(uint64(900)),
+			Account: &recorder.Account{Asked: opened, Opened: &opened, Interface: "wan0", Capture: &recorder.Capture{FramesIn: 11, FramesOut: 7}}})
+		if err := n.record.Checkpoint(id); err != nil {
+			panic("nodetest: sign the record: " + err.Error())
+		}
+	}()
 	return f()
 }
 
