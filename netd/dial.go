@@ -20,7 +20,7 @@ type dials struct {
 	closed  bool                  // no more are taken; guarded by mu
 	in, out atomic.Uint64         // bytes of all, live and ended
 
-	made, failed, refused atomic.Uint64 // dials
+	made, failed, refused atomic.Uint64 // dials that are in the record
 }
 
 // dialled is one connection through a door. It counts, and knows when the far end has finished.
@@ -159,8 +159,8 @@ func (k *Keeper) Dial(ctx context.Context, id uint64, address string) (windows.S
 		}
 		return nil, windows.AsProblem(err, windows.CodeUnreachable, "no connection through the "+string(w.request.Door)+" door")
 	}
-	w.dials.made.Add(1)
 	return w.dials.add(conn, func(in, out uint64) {
+		w.dials.made.Add(1)
 		entry.In, entry.Out = &in, &out
 		if err := k.note(entry); err != nil {
 			k.endWindow(id, windows.AsProblem(err, windows.CodeDiskFull, ""))
