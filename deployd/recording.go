@@ -111,8 +111,8 @@ func (c *Courier) carryPart(ctx context.Context, client *http.Client, base strin
 // is the first line. It is partSize long, or up to the first signed line behind that; more says that lines are left.
 func part(stored io.Reader) (lines []byte, more bool, err error) {
 	buffered := bufio.NewReader(stored)
-	signed := 0
-	for len(lines) < partSize || signed == 0 {
+	signed, first := 0, 0 // bytes up to the last signed line, and of the first line
+	for len(lines) < partSize || signed == first {
 		line, err := buffered.ReadBytes('\n')
 		if errors.Is(err, io.EOF) { // what is no whole line is not sent
 			return lines[:signed], false, nil
@@ -121,7 +121,10 @@ func part(stored io.Reader) (lines []byte, more bool, err error) {
 			return nil, false, err
 		}
 		lines = append(lines, line...)
-		if signed == 0 || bytes.Contains(line, []byte(`,"sig":"`)) {
+		if first == 0 {
+			first = len(lines)
+		}
+		if first == len(lines) || bytes.Contains(line, []byte(`,"sig":"`)) {
 			signed = len(lines)
 		}
 	}

@@ -141,7 +141,7 @@ func (k *Keeper) Dial(ctx context.Context, id uint64, address string) (windows.S
 	if err := w.plan.allows(address); err != nil {
 		entry.Event = recorder.Refused
 		w.dials.refused.Add(1)
-		if err := k.note(entry); err != nil {
+		if err := k.noteOrEnd(entry); err != nil {
 			return nil, err
 		}
 		return nil, err
@@ -154,7 +154,7 @@ func (k *Keeper) Dial(ctx context.Context, id uint64, address string) (windows.S
 	if err != nil {
 		entry.Text = err.Error()
 		w.dials.failed.Add(1)
-		if err := k.note(entry); err != nil {
+		if err := k.noteOrEnd(entry); err != nil {
 			return nil, err
 		}
 		return nil, windows.AsProblem(err, windows.CodeUnreachable, "no connection through the "+string(w.request.Door)+" door")
@@ -162,10 +162,17 @@ func (k *Keeper) Dial(ctx context.Context, id uint64, address string) (windows.S
 	return w.dials.add(conn, func(in, out uint64) {
 		w.dials.made.Add(1)
 		entry.In, entry.Out = &in, &out
-		if err := k.note(entry); err != nil {
-			k.endWindow(id, windows.AsProblem(err, windows.CodeDiskFull, ""))
-		}
+		_ = k.noteOrEnd(entry) // an error ends the window, and is told there
 	})
+}
+
+// noteOrEnd writes a line about an open window. What cannot be recorded must not go on: an error ends the window.
+func (k *Keeper) noteOrEnd(e recorder.Entry) error {
+	err := k.note(e)
+	if err != nil {
+		k.endWindow(e.Window, windows.AsProblem(err, windows.CodeDiskFull, ""))
+	}
+	return err
 }
 
 // dialThrough takes the tunnel for the outer door, and the LAN's own address for the inner.

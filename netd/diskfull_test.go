@@ -119,8 +119,10 @@ func TestFullDiskOwesACheckpoint(t *testing.T) {
 		}
 	}
 	wantCode(t, "a dial that cannot be recorded", err, windows.CodeDiskFull)
-	if last, err := win.Close(ctx); err != nil || last.State != windows.Closed {
-		t.Errorf("Close = %+v, %v", last, err)
+	<-win.Done() // it ends the window
+	last, err := win.Close(ctx)
+	if wantCode(t, "the window", err, windows.CodeDiskFull); last.State != windows.Failed {
+		t.Errorf("Close = %+v", last)
 	}
 	if err := w.Shut(); err != nil {
 		t.Error(err)
