@@ -159,7 +159,7 @@ func (r *Recorder) write(e Entry, key ed25519.PrivateKey) error {
 	}
 	r.end += int64(len(line))
 	r.at = chain.Position{Seq: e.Seq, Hash: hash}
-	r.note(e)
+	r.note(chain.Line{Seq: e.Seq, Event: string(e.Event), Window: e.Window, Through: e.Through, Key: e.Key})
 	if r.Told != nil {
 		r.Told(e)
 	}
@@ -167,16 +167,16 @@ func (r *Recorder) write(e Entry, key ed25519.PrivateKey) error {
 }
 
 // note keeps what a line says about the record itself; r.mu is held.
-func (r *Recorder) note(e Entry) {
+func (r *Recorder) note(l chain.Line) {
 	if r.first == 0 {
-		r.first = e.Seq
+		r.first = l.Seq
 	}
-	r.window = max(r.window, e.Window)
-	if e.Event == Acknowledged {
-		r.acked = max(r.acked, e.Through)
+	r.window = max(r.window, l.Window)
+	if Event(l.Event) == Acknowledged {
+		r.acked = max(r.acked, l.Through)
 	}
-	if e.Key != "" {
-		r.key = e.Key
+	if l.Key != "" {
+		r.key = l.Key
 	}
 }
 

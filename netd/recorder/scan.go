@@ -78,19 +78,19 @@ func (r *Recorder) scanFile(f file, name string, c *chain.Checker, found *findin
 			found.torn = line // a whole line without its newline counts as torn, too
 			return end, nil
 		}
-		e, bad := follow(c, line)
+		l, bad := c.Next(bytes.TrimSuffix(line, []byte("\n")))
 		if bad != nil {
 			if found.broken == nil {
 				found.broken = fmt.Errorf("%s: %w", name, &BadLine{n, bad})
 			}
-			if e.Hash == "" || !whole {
+			if l.Hash == "" || !whole {
 				end += int64(len(line))
 				continue
 			}
-			c.Resume(chain.Line{Seq: e.Seq, Hash: e.Hash}) // carried on from what stands there
+			c.Resume(l) // carried on from what stands there
 		}
 		end += int64(len(line))
-		r.note(e)
+		r.note(l)
 	}
 }
 
