@@ -20,7 +20,7 @@ setup-test:
 
 build: setup ## build every program into build/bin
 	@mkdir -p $(BUILD)/bin
-	$(GO) build -trimpath -o $(BUILD)/bin/ ./firmware/cmd/... ./publisher/cmd/... ./tests/lab/... ./tests/modemsim/...
+	$(GO) build -trimpath -o $(BUILD)/bin/ ./firmware/cmd/... ./publisher/cmd/... ./tests/lab/... ./tests/modemsim/... ./tests/model/...
 
 image: setup ## build the appliance's disk image, build/airlock.img
 	$(GO) run ./firmware/cmd/mkimage

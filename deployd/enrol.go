@@ -66,6 +66,7 @@ func (c *Courier) introduce(ctx context.Context, w Window) (release.EnrolRespons
 		NodeKey:   w.Event().NodeKey,
 		ReportKey: base64.StdEncoding.EncodeToString(c.keys.report.Public().(ed25519.PublicKey)),
 		SSHKey:    c.keys.authorized(),
+		RecordKey: w.Event().RecordKey,
 	})
 	if err != nil {
 		return answer, fmt.Errorf("encode request: %w", err)

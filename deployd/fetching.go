@@ -34,6 +34,7 @@ func (c *Courier) fetch(ctx context.Context, say api.Say) error {
 				say(api.Progress{Text: "reports stay queued: " + err.Error()})
 			}
 		}
+		c.sendRecord(ctx, client, base, say)
 		return told("fetch", c.fetchAssigned(ctx, client, base, say))
 	})
 }

@@ -61,7 +61,9 @@ func (c *Courier) report(ctx context.Context, say api.Say) error {
 		if err != nil {
 			return err
 		}
-		return told("report", c.sendReports(ctx, client, base, say))
+		err = c.sendReports(ctx, client, base, say)
+		c.sendRecord(ctx, client, base, say)
+		return told("report", err)
 	})
 }
 

@@ -26,6 +26,7 @@ type bubble struct {
 	clock netd.Clock
 	stop  context.CancelFunc
 	ended chan error
+	with  func(*netd.Config) // changes what the keeper works with; nil: nothing
 }
 
 // inBubble runs f with a keeper over w in a time of its own.
@@ -45,10 +46,14 @@ func inBubble(t *testing.T, w *netdtest.World, f func(*testing.T, *bubble)) {
 
 func (b *bubble) start(dir string) {
 	b.t.Helper()
-	k, err := netd.New(netd.Config{
+	cfg := netd.Config{
 		Modem: b.w.Modem(), Outer: b.w.Outer(), Inner: b.w.Inner(), Interlock: b.w.Interlock(), Tunnel: b.w.Tunnel(),
 		StateDir: dir, Log: slog.New(slog.DiscardHandler), Policy: b.rules, Clock: b.clock,
-	})
+	}
+	if b.with != nil {
+		b.with(&cfg)
+	}
+	k, err := netd.New(cfg)
 	if err != nil {
 		b.t.Fatal(err)
 	}

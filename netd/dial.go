@@ -19,6 +19,8 @@ type dials struct {
 	live    map[*dialled]struct{} // guarded by mu
 	closed  bool                  // no more are taken; guarded by mu
 	in, out atomic.Uint64         // bytes of all, live and ended
+
+	made, failed, refused atomic.Uint64 // dials that are in the record
 }
 
 // dialled is one connection through a door. It counts, and knows when the far end has finished.
@@ -138,7 +140,8 @@ func (k *Keeper) Dial(ctx context.Context, id uint64, address string) (windows.S
 	entry := recorder.Entry{Event: recorder.Dialled, Window: id, Door: w.request.Door, Address: address}
 	if err := w.plan.allows(address); err != nil {
 		entry.Event = recorder.Refused
-		if err := k.note(entry); err != nil {
+		w.dials.refused.Add(1)
+		if err := k.noteOrEnd(entry); err != nil {
 			return nil, err
 		}
 		return nil, err
@@ -150,17 +153,26 @@ func (k *Keeper) Dial(ctx context.Context, id uint64, address string) (windows.S
 	conn, err := k.dialThrough(ctx, w, address)
 	if err != nil {
 		entry.Text = err.Error()
-		if err := k.note(entry); err != nil {
+		w.dials.failed.Add(1)
+		if err := k.noteOrEnd(entry); err != nil {
 			return nil, err
 		}
 		return nil, windows.AsProblem(err, windows.CodeUnreachable, "no connection through the "+string(w.request.Door)+" door")
 	}
 	return w.dials.add(conn, func(in, out uint64) {
+		w.dials.made.Add(1)
 		entry.In, entry.Out = &in, &out
-		if err := k.note(entry); err != nil {
-			k.endWindow(id, windows.AsProblem(err, windows.CodeDiskFull, ""))
-		}
+		_ = k.noteOrEnd(entry) // an error ends the window, and is told there
 	})
+}
+
+// noteOrEnd writes a line about an open window. What cannot be recorded must not go on: an error ends the window.
+func (k *Keeper) noteOrEnd(e recorder.Entry) error {
+	err := k.note(e)
+	if err != nil {
+		k.endWindow(e.Window, windows.AsProblem(err, windows.CodeDiskFull, ""))
+	}
+	return err
 }
 
 // dialThrough takes the tunnel for the outer door, and the LAN's own address for the inner.

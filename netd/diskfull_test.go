@@ -80,7 +80,7 @@ func TestFullDiskOpensNoDoor(t *testing.T) {
 		t.Error(err)
 	}
 	all := events(t, n)
-	if last := all[len(all)-1]; last.Event != recorder.WindowClosed {
+	if last := all[len(all)-2:]; last[0].Event != recorder.WindowClosed || last[1].Event != recorder.Checkpoint {
 		t.Errorf("the record ends with %+v", last)
 	}
 	free()
@@ -123,6 +123,67 @@ func TestFullDiskAsksNoModule(t *testing.T) {
 	}
 	if put != recorded || put < 100 {
 		t.Errorf("%d questions were put, %d are recorded; want as many, and the reserved room used", put, recorded)
+	}
+}
+
+// A disk that fills up while a window is open leaves the door's end told as far as there was room, shuts the door, and
+// refuses the next window until the checkpoint that is owed could be written.
+func TestFullDiskOwesACheckpoint(t *testing.T) {
+	dir, fill, free := smallDisk(t)
+	w := publisher(t)
+	n := netdtest.Start(t, w, filepath.Join(dir, "netd"))
+	ctx := t.Context()
+	if err := n.Client.SetIdentity(ctx, netdtest.Identity()); err != nil {
+		t.Fatal(err)
+	}
+	win, err := n.Client.Open(ctx, fetch, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The room that was reserved is given back, as no file system does by itself: the lines of the end find none.
+	record := filepath.Join(dir, "netd", "record.jsonl")
+	info, err := os.Stat(record)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Truncate(record, info.Size()); err != nil {
+		t.Fatal(err)
+	}
+	fill()
+	for n := 0; err == nil || code(err) == windows.CodeNotAllowed; n++ { // each refusal is a line, in what the last page has left
+		if _, err = win.DialContext(ctx, "tcp", "192.0.2.9:9"); n > 100 {
+			t.Fatal("the disk does not get full")
+		}
+	}
+	wantCode(t, "a dial that cannot be recorded", err, windows.CodeDiskFull)
+	<-win.Done() // it ends the window
+	last, err := win.Close(ctx)
+	if wantCode(t, "the window", err, windows.CodeDiskFull); last.State != windows.Failed {
+		t.Errorf("Close = %+v", last)
+	}
+	if err := w.Shut(); err != nil {
+		t.Error(err)
+	}
+	before := len(events(t, n))
+	_, err = n.Client.Open(ctx, fetch, nil)
+	wantCode(t, "the next window", err, windows.CodeDiskFull)
+	if strings.Count(strings.Join(w.Log(), "\n"), "modem up") != 1 {
+		t.Error("the radio was switched on with a checkpoint owed")
+	}
+	free()
+	win, err = n.Client.Open(ctx, fetch, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := win.Close(ctx); err != nil {
+		t.Error(err)
+	}
+	told := false
+	for _, e := range events(t, n)[before:] {
+		told = told || e.Event == recorder.Gap
+	}
+	if !told {
+		t.Error("the gap is not told")
 	}
 }
 

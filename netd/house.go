@@ -1,10 +1,12 @@
 package netd
 
 import (
+	"errors"
 	"fmt"
 	"io"
 
 	"airlock/netd/recorder"
+	"airlock/netd/recorder/chain"
 	"airlock/netd/windows"
 )
 
@@ -30,7 +32,35 @@ func (k *Keeper) ClearFault() error {
 }
 
 // Record implements windows.House.
-func (k *Keeper) Record() io.Reader { return k.record.Reader() }
+func (k *Keeper) Record(from uint64) io.ReadCloser { return k.record.Reader(from) }
+
+// ExportRecord implements windows.House.
+func (k *Keeper) ExportRecord() (io.ReadCloser, error) { return k.record.Export() }
+
+// AcknowledgeRecord implements windows.House.
+func (k *Keeper) AcknowledgeRecord(p windows.RecordPosition) error {
+	err := k.record.Acknowledge(chain.Position{Seq: p.Seq, Hash: p.Hash})
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, recorder.ErrUnknown):
+		return &windows.Problem{Code: windows.CodeBadRequest, Detail: fmt.Sprintf("line %d cannot be acknowledged: %v", p.Seq, err)}
+	}
+	return windows.AsProblem(err, windows.CodeDiskFull, "the record cannot be written")
+}
+
+// recordStatus is where the record stands.
+func (k *Keeper) recordStatus() *windows.RecordStatus {
+	s := k.record.State()
+	return &windows.RecordStatus{Key: s.Key, Last: windows.RecordPosition(s.Last), Acknowledged: s.Acknowledged}
+}
+
+// sign ends a window's lines with a checkpoint. One that fails is made up for before the next window opens.
+func (k *Keeper) sign(window uint64) {
+	if err := k.record.Checkpoint(window); err != nil {
+		k.cfg.Log.Error("the record cannot be signed; no window opens before it is", "error", err)
+	}
+}
 
 // note writes a line into the record. An error is a *windows.Problem, told also in the log.
 func (k *Keeper) note(e recorder.Entry) error {

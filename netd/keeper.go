@@ -23,6 +23,10 @@ type Config struct {
 	StateDir  string // made with mode 0700 if it is not there
 	Clock     Clock  // nil: the machine's
 	Log       *slog.Logger
+	// Tap counts the frames on the open door's link; nil: the record has the interface's counters only.
+	Tap Tap
+	// Told gets every line of the record once it is written, for the journal; nil: nobody does. It must not wait.
+	Told func(recorder.Entry)
 	// Interfaces lists the physical interfaces for Status; nil: none are shown.
 	Interfaces func() []windows.Interface
 	// Guarded: no door opens, and none stays open, without the guard's sign of life.
@@ -91,6 +95,7 @@ func New(cfg Config) (*Keeper, error) {
 	if cfg.Clock == nil {
 		cfg.Clock = SystemClock{}
 	}
+	cfg.Clock = recorder.Sane(cfg.Clock)
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
@@ -98,7 +103,7 @@ func New(cfg Config) (*Keeper, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start netd: %w", err)
 	}
-	r, err := recorder.Open(s.path(recordFile), cfg.Clock)
+	r, err := recorder.Open(s.path(recordFile), recorder.Options{Clock: cfg.Clock, Key: s.recordKey, Told: cfg.Told})
 	if err != nil {
 		return nil, fmt.Errorf("start netd: %w", err)
 	}
@@ -148,6 +153,7 @@ func (k *Keeper) Run(ctx context.Context) error {
 		k.beat()
 		if over, err := k.over(); over {
 			_ = k.note(recorder.Entry{Event: recorder.Stopped})
+			k.sign(0)
 			return errors.Join(err, k.record.Close())
 		}
 	}
@@ -257,6 +263,7 @@ func (k *Keeper) admit(w *window) error {
 	w.id = k.record.LastWindow() + 1
 	err := k.record.Reserve()
 	if err == nil {
+		w.account.asked = recorder.MomentOf(k.cfg.Clock)
 		asked := w.entry(recorder.WindowAsked)
 		if w.approved != "" {
 			asked.Text = "approved by " + w.approved

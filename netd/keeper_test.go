@@ -193,6 +193,7 @@ func checkRecord(t *testing.T, all []recorder.Entry) {
 	want := []recorder.Event{
 		recorder.WindowAsked, recorder.RadioOn, recorder.InterlockOpen, recorder.LinkUp, recorder.TunnelUp, recorder.WindowOpened,
 		recorder.Dialled, recorder.TunnelDown, recorder.InterlockShut, recorder.LinkDown, recorder.RadioOff, recorder.WindowClosed,
+		recorder.Checkpoint,
 	}
 	if !slices.Equal(of, want) {
 		t.Errorf("recorded %v,\nwant %v", of, want)
@@ -277,10 +278,11 @@ func TestLostAskerShutsTheDoor(t *testing.T) {
 				s, err := n.Client.Status(t.Context())
 				return err == nil && s.Machine == "shut" && w.Shut() == nil
 			})
-			last := events(t, n)
-			if e := last[len(last)-1].Event; e != recorder.WindowClosed && e != recorder.WindowFailed {
-				t.Errorf("the record ends with %s", e)
-			}
+			wait(t, w, "the window's line", func() bool {
+				all := events(t, n)
+				last := all[len(all)-2:]
+				return last[1].Event == recorder.Checkpoint && (last[0].Event == recorder.WindowClosed || last[0].Event == recorder.WindowFailed)
+			})
 			if win, err := n.Client.Open(t.Context(), fetch, nil); err != nil {
 				t.Errorf("the next window: %v", err)
 			} else if _, err := win.Close(t.Context()); err != nil {

@@ -22,7 +22,7 @@ func (k *Keeper) lowerOuterDoor(ctx context.Context, w *window) error {
 	_ = k.noteRecovery(w) // an error is in the log, and stops no lowering
 	err := errors.Join(failures...)
 	if err == nil {
-		_ = k.note(entryOf(w, recorder.RadioOff, windows.Outer)) // an error is in the log, and stops no lowering
+		k.readBack(w, recorder.RadioOff, windows.Outer)
 	}
 	return err
 }
@@ -59,11 +59,14 @@ func (k *Keeper) shutLink(ctx context.Context, door windows.Door, w *window) err
 		w.meter(link)
 	}
 	down := attempt("take the "+string(door)+" link down", link.Down(ctx))
+	if own && down == nil {
+		w.account.hearOut()
+	}
 	if shut == nil {
-		_ = k.note(entryOf(w, recorder.InterlockShut, door))
+		k.readBack(w, recorder.InterlockShut, door)
 	}
 	if down == nil {
-		_ = k.note(entryOf(w, recorder.LinkDown, door))
+		k.readBack(w, recorder.LinkDown, door)
 	}
 	return errors.Join(shut, down)
 }
@@ -103,7 +106,9 @@ func (w *window) meter(link Link) {
 		w.in, w.out = w.pastIn, w.pastOut
 		w.metered = w.pastIn+w.pastOut > 0
 		return
-	case in >= w.in && out >= w.out: // else it came back in between, and began anew
+	}
+	w.account.frames(link)
+	if in >= w.in && out >= w.out { // else it came back in between, and began anew
 		in, out = in-w.in, out-w.out
 	}
 	w.in, w.out = w.pastIn+in, w.pastOut+out

@@ -29,7 +29,7 @@ func (b *bubble) count(step string) (n int) {
 // recorded are the record's lines of one event.
 func (b *bubble) recorded(event recorder.Event) (found []recorder.Entry) {
 	b.t.Helper()
-	whole, err := io.ReadAll(b.k.Record())
+	whole, err := io.ReadAll(b.k.Record(0))
 	if err != nil {
 		b.t.Fatal(err)
 	}

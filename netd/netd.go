@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"airlock/netd/passage"
+	"airlock/netd/recorder"
 	"airlock/netd/tunnel"
 	"airlock/netd/windows"
 )
@@ -87,6 +88,23 @@ type Peer = tunnel.Peer
 // interface appeared. Where a Link is none, the bytes of a window are those of its dials.
 type Meter interface {
 	Counters() (in, out uint64, err error)
+}
+
+// FrameMeter is what a Meter may be besides: one that counts frames as well.
+type FrameMeter interface {
+	FrameCounters() (in, out uint64, err error)
+}
+
+// Tap listens to the frames of an interface themselves, beside the interface's own counters.
+type Tap interface {
+	// Listen begins before the interface is up, and needs none that is.
+	Listen(name string) (Capture, error)
+}
+
+// Capture is a Tap that listens.
+type Capture interface {
+	// End stops listening, waits for what was under way, and tells what was seen.
+	End() recorder.Capture
 }
 
 // Handshaker is what a Tunnel may be besides.

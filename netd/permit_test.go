@@ -153,7 +153,7 @@ func TestApproval(t *testing.T) {
 		time.Sleep(time.Hour)
 		refused("an hour later")
 		var asked []string
-		err := recorder.Read(b.k.Record(), func(e recorder.Entry) error {
+		err := recorder.Read(b.k.Record(0), func(e recorder.Entry) error {
 			if e.Event == recorder.WindowAsked && e.Door == windows.Inner {
 				asked = append(asked, e.Text)
 			}

@@ -160,6 +160,7 @@ func (k *Keeper) raiseLink(ctx context.Context, w *window, raising time.Duration
 		return err
 	}
 	w.startMeter(link)
+	k.listen(w, link, name)
 	if w.network, err = link.Up(ctx, say); err != nil {
 		return windows.AsProblem(err, map[windows.Door]string{windows.Outer: windows.CodeNoNetwork, windows.Inner: windows.CodeNoLink}[door], "raise "+name)
 	}

@@ -47,6 +47,7 @@ func (k *Keeper) entered(before state) {
 // opened tells the asker that the door is open, and starts the window's clock.
 func (k *Keeper) opened(w *window) {
 	w.opened = true
+	k.accountOpened(w)
 	if err := k.note(w.entry(recorder.WindowOpened)); err != nil {
 		// Told by a goroutine, since this one is not done with the present event.
 		go k.endWindow(w.id, windows.AsProblem(err, windows.CodeDiskFull, ""))
@@ -60,6 +61,9 @@ func (k *Keeper) opened(w *window) {
 	e := k.event(w, windows.Open, text)
 	e.NodeKey, e.RootDigest, e.PublisherAddress = w.plan.opened.NodeKey, w.plan.opened.RootDigest, w.plan.opened.PublisherAddress
 	e.Hub, e.HubKey = w.plan.opened.Hub, w.plan.opened.HubKey
+	if w.request.Purpose == windows.Enrol {
+		e.RecordKey = k.record.State().Key
+	}
 	w.feed.push(e, false)
 }
 
@@ -71,6 +75,7 @@ func (k *Keeper) settle(w *window) {
 	}
 	in, out := w.bytes()
 	e.In, e.Out = &in, &out
+	e.Account = k.accountOf(w)
 	last := k.event(w, windows.Closed, "The door is shut, read back")
 	if w.reason != nil {
 		e.Code, e.Text = w.reason.Code, w.reason.Detail
@@ -79,11 +84,8 @@ func (k *Keeper) settle(w *window) {
 		last.State, last.Text, last.Error = windows.Failed, "the window was given back before its door was open", windows.CodeInternal
 	}
 	k.lastDoor, k.lastShut = w.request.Door, k.cfg.Clock.Boot()
-	if k.note(e) == nil {
-		if err := k.record.Sync(); err != nil {
-			k.cfg.Log.Error("the record cannot be written", "error", err)
-		}
-	}
+	_ = k.note(e) // an error is in the log, and the next line tells the gap
+	k.sign(w.id)
 	k.window = nil
 	k.look(k.world.state)
 	w.feed.push(last, true)
@@ -99,15 +101,14 @@ func (k *Keeper) latch(w *window) {
 	e := recorder.Entry{Event: recorder.FaultLatched, Text: f.Why}
 	if w != nil {
 		e.Window, e.Door, e.Purpose, e.Asker = w.id, w.request.Door, w.request.Purpose, w.request.Asker
+		e.Account = k.accountOf(w)
 	}
-	if k.note(e) == nil {
-		if err := k.record.Sync(); err != nil {
-			k.cfg.Log.Error("the record cannot be written", "error", err)
-		}
-	}
+	_ = k.note(e) // an error is in the log, and the next line tells the gap
 	if w == nil {
+		k.sign(0)
 		return
 	}
+	k.sign(w.id)
 	last := k.event(w, windows.Failed, faultText(f))
 	last.Error = windows.CodeFault
 	k.window = nil

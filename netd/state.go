@@ -1,6 +1,9 @@
 package netd
 
 import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,6 +12,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 
 	"airlock/netd/durable"
@@ -19,6 +23,7 @@ import (
 // Files in the state folder.
 const (
 	keyFile      = "key"           // the node's private WireGuard key, base64; made here, never leaves
+	signFile     = "record.key"    // the seed of the ed25519 key that signs the record, base64; made here, never leaves
 	identityFile = "identity.json" // windows.Identity
 	siteFile     = "site.json"     // windows.Site
 	faultFile    = "fault.json"    // a latched fault, which a restart must not clear
@@ -35,8 +40,9 @@ type latched struct {
 
 // store is what netd keeps across restarts. Its methods may be called by several goroutines.
 type store struct {
-	dir string
-	key [32]byte
+	dir       string
+	key       [32]byte
+	recordKey ed25519.PrivateKey
 
 	mu       sync.Mutex
 	identity *windows.Identity // guarded by mu; nil before enrolment
@@ -59,6 +65,7 @@ func openStore(dir string) (*store, error) {
 	}
 	return s, errors.Join(
 		s.loadKey(),
+		s.loadRecordKey(),
 		load(s.path(identityFile), &s.identity),
 		load(s.path(siteFile), &s.site),
 	)
@@ -82,6 +89,28 @@ func (s *store) loadKey() error {
 		return err
 	}
 	return writeFile(s.path(keyFile), []byte(tunnel.KeyText(s.key)+"\n"))
+}
+
+// loadRecordKey reads the key that signs the record, or makes it on the first start.
+func (s *store) loadRecordKey() error {
+	path := s.path(signFile)
+	b, err := os.ReadFile(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		if _, s.recordKey, err = ed25519.GenerateKey(rand.Reader); err != nil {
+			return fmt.Errorf("make the record's key: %w", err)
+		}
+		return writeFile(path, []byte(base64.StdEncoding.EncodeToString(s.recordKey.Seed())+"\n"))
+	case err != nil:
+		return fmt.Errorf("read the record's key: %w", err)
+	}
+	seed, err := base64.StdEncoding.DecodeString(strings.TrimSpace(string(b)))
+	if err != nil || len(seed) != ed25519.SeedSize {
+		return fmt.Errorf("read %s: its content is no key; restore it, or remove it: the record then goes on with another key, "+
+			"which `airlock record verify` and the publisher tell", path)
+	}
+	s.recordKey = ed25519.NewKeyFromSeed(seed)
+	return nil
 }
 
 // load reads a JSON file into *into, which stays nil when there is none.

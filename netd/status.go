@@ -140,6 +140,7 @@ func (k *Keeper) Status() windows.Status {
 	s := windows.Status{
 		Now: k.cfg.Clock.Now().UTC(), Boot: k.cfg.Clock.Boot(), Identity: identity, Site: site,
 		Modem: k.cfg.Modem.Status(), Interfaces: []windows.Interface{},
+		Record: k.recordStatus(),
 		Tunnel: windows.TunnelStatus{PublicKey: tunnel.KeyText(tunnel.PublicKey(k.store.key))},
 	}
 	if f != nil {

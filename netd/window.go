@@ -33,6 +33,7 @@ type window struct {
 	approved string           // who said yes to it; empty: nobody had to; owned by the keeper's goroutine
 	opened   bool             // owned by the keeper's goroutine
 	reason   *windows.Problem // why it did not open, or ended early; owned by the keeper's goroutine
+	account  account          // what its line at the end will say
 }
 
 // feed hands the events of a window from the keeper, who never waits, to the asker, who may.

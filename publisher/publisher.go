@@ -38,6 +38,7 @@ type Node struct {
 	State     NodeState `json:"state"`
 	Key       string    `json:"key,omitempty"`        // WireGuard, base64
 	ReportKey string    `json:"report_key,omitempty"` // ed25519, base64
+	RecordKey string    `json:"record_key,omitempty"` // ed25519, base64; signs the node's record; empty: not known yet
 	SSHKey    string    `json:"ssh_key,omitempty"`    // authorized_keys line, for the targets' administrator
 	Address   string    `json:"address,omitempty"`    // inside the tunnel
 	Invited   time.Time `json:"invited"`
@@ -87,6 +88,26 @@ type ReleaseInfo struct {
 type ReportRecord struct {
 	Received time.Time      `json:"received"`
 	Report   release.Report `json:"report"`
+}
+
+// NodeRecord is how far a node's record has come here: the chain is whole and signed up to Seq.
+type NodeRecord struct {
+	Node     string    `json:"node"`
+	Seq      uint64    `json:"seq"`  // of the last line; 0: nothing yet
+	Hash     string    `json:"hash"` // of the last line, hex
+	Received time.Time `json:"received,omitzero"`
+	// Trouble is why lines that came last did not continue the record, or a gap that the node itself tells; empty: there never was any.
+	Trouble   string    `json:"trouble,omitempty"`
+	TroubleAt time.Time `json:"trouble_at,omitzero"`
+}
+
+// RecordPart is some lines of a node's record that continue what was there.
+type RecordPart struct {
+	First uint64
+	Last  uint64
+	Hash  string // of the last line, hex
+	Key   string // that signed it
+	Lines []byte // as the node wrote them
 }
 
 // Output is one built file, waiting to become an artifact of a release.

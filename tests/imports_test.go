@@ -20,7 +20,9 @@ type rule struct {
 }
 
 var rules = []rule{
+	{"tests/model/...", []string{"tests/model/..."}, "who judges the record must not share its errors"},
 	{"tests/...", []string{"..."}, "tests see everything"},
+	{"netd/recorder/chain", nil, "the chain of a record is a leaf: the publisher's hub checks by it too"},
 	{"firmware/...", []string{"firmware/...", "netd/...", "deployd/...", "drivers/..."}, "firmware is what ties the node together; the publisher is another machine"},
 	{"netd/tunnel", nil, "the tunnel is a leaf: the publisher's hub uses it too"},
 	{"netd/...", []string{"netd/..."}, "the rule of the doors must be testable without hardware and without the courier"},
@@ -28,7 +30,7 @@ var rules = []rule{
 	{"deployd/...", []string{"deployd/...", "netd/windows"}, "the courier knows the doorkeeper's counter, never the doors"},
 	{"drivers/...", []string{"drivers/..."}, "a driver knows its device and nobody who uses it"},
 	{"publisher/cmd/...", []string{"publisher/..."}, "cmd ties the publisher's rooms together"},
-	{"publisher/hub", []string{"publisher", "deployd/release/...", "netd/tunnel"}, "the hub is the tunnel's other end"},
+	{"publisher/hub", []string{"publisher", "deployd/release/...", "netd/tunnel", "netd/recorder/chain"}, "the hub is the tunnel's other end, and holds the nodes' records against their chain"},
 	{"publisher/...", []string{"publisher", "deployd/release/..."}, "one technology a room; no room knows its sibling"},
 }
 
@@ -124,6 +126,10 @@ func TestImportRulesRefuse(t *testing.T) {
 		{"drivers/modem", "netd", false},
 		{"publisher/api", "publisher/db", false},
 		{"publisher/hub", "netd/tunnel", true},
+		{"publisher/hub", "netd/recorder/chain", true},
+		{"publisher/hub", "netd/recorder", false},
+		{"tests/model", "netd/recorder", false},
+		{"tests/record", "netd/recorder", true},
 		{"publisher/repo", "netd/tunnel", false},
 		{"publisher/cmd/publisherd", "publisher/db", true},
 		{"firmware/cmd/netd", "publisher/hub", false},

@@ -91,13 +91,25 @@ const (
 	PathMetadata = "/v1/tuf/metadata/" // GET, consistent snapshots
 	PathTargets  = "/v1/tuf/targets/"  // GET with Range; hash-prefixed names
 	PathReports  = "/v1/reports"       // POST SignedReport → 204
+	// PathRecord takes the node's record. GET → RecordReceipt says how far the publisher has it. POST takes lines from that
+	// one on, itself included, as netd gives them (JSON lines, gzip as Content-Encoding) → RecordReceipt; 409 when they do
+	// not continue what the publisher has. Lines behind the last signed one are not kept: they come again with the next.
+	PathRecord = "/v1/record"
 )
+
+// RecordReceipt is how far the publisher has a node's record: it is whole up to here, and signed.
+type RecordReceipt struct {
+	Seq  uint64 `json:"seq"`  // 0: nothing yet
+	Hash string `json:"hash"` // of that line, hex
+}
 
 // EnrolRequest is what a node tells of itself, through the tunnel that its token opened.
 type EnrolRequest struct {
 	NodeKey   string `json:"node_key"`   // WireGuard public key, base64
 	ReportKey string `json:"report_key"` // ed25519 public key which signs reports, base64
 	SSHKey    string `json:"ssh_key"`    // authorized_keys line, for the record of the operator
+	// RecordKey is the ed25519 public key which signs the node's record, base64; empty: the first record that comes tells it.
+	RecordKey string `json:"record_key,omitempty"`
 }
 
 // EnrolResponse makes the node a member.

@@ -23,6 +23,7 @@ import (
 type Doorkeeper interface {
 	Status(ctx context.Context) (windows.Status, error)
 	Record(ctx context.Context) (io.ReadCloser, error)
+	ExportRecord(ctx context.Context) (io.ReadCloser, error)
 	SetSite(ctx context.Context, s windows.Site) error
 	ClearFault(ctx context.Context) error
 	Attendance

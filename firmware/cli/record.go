@@ -1,101 +1,181 @@
 package cli
 
 import (
-	"bufio"
+	"bytes"
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
-	"strings"
+	"os"
 
 	"github.com/spf13/cobra"
 
 	"airlock/netd/recorder"
+	"airlock/netd/recorder/chain"
 )
 
 // recordLine bounds one line of the record.
 const recordLine = 1 << 20
 
 func (c *command) record() *cobra.Command {
-	show := &cobra.Command{
-		Use: "show", Short: "Print the record of windows, dials, modem states and bytes",
-		Example: examples("record show", "record show --json > record.jsonl    # the lines as stored"), Args: none,
-		RunE: func(cmd *cobra.Command, _ []string) error { return c.showRecord(cmd.Context()) },
-	}
-	verify := &cobra.Command{
-		Use: "verify", Short: "Check that no line of the record was changed, taken out or put in",
-		Example: examples("record verify"), Args: none,
-		RunE: func(cmd *cobra.Command, _ []string) error { return c.verifyRecord(cmd.Context()) },
-	}
-	return c.group("record", "The tamper-evident record of what the doors did", examples("record show", "record verify"), show, verify)
+	return c.group("record", "The tamper-evident record of what the doors did",
+		examples("record show --windows", "record verify", "record export > record.jsonl"), c.recordShow(), c.recordVerify(), c.recordExport())
 }
 
-// showRecord copies the lines as they are stored, byte by byte, or sets them for a person.
-func (c *command) showRecord(ctx context.Context) error {
-	stored, err := c.doors.Record(ctx)
-	if err != nil {
-		return err
+func (c *command) recordVerify() *cobra.Command {
+	var key string
+	cmd := &cobra.Command{
+		Use: "verify [FILE...]", Short: "Check that no line of the record was changed, taken out or put in",
+		Example: examples("record verify", "record verify bundle.jsonl    # on any machine; netd is not asked",
+			"record verify bundle.jsonl --key KEY    # and that it is this node's",
+			"record verify record-*.jsonl record.jsonl    # files of a node's disk"),
+		RunE: func(cmd *cobra.Command, files []string) error {
+			if key != "" {
+				if _, err := chain.ParseKey(key); err != nil {
+					return &usageError{fmt.Errorf("--key: %w", err)}
+				}
+			}
+			if len(files) > 0 {
+				return c.verifyFiles(files, key)
+			}
+			return c.verifyRecord(cmd.Context(), key)
+		},
 	}
-	defer stored.Close()
-	if c.json {
-		_, err := io.Copy(c.Stdout, stored)
-		return err
-	}
-	lines := bufio.NewScanner(stored)
-	lines.Buffer(nil, recordLine)
-	for lines.Scan() {
-		if err := c.print("%s\n", recordWords(lines.Bytes())); err != nil {
+	cmd.Flags().StringVar(&key, "key", "", "record key that must have signed it (default: netd's; any)")
+	return cmd
+}
+
+// verifyRecord checks the lines as netd hands them out, against the key that netd says is its own.
+func (c *command) verifyRecord(ctx context.Context, key string) error {
+	if key == "" {
+		s, err := c.doors.Status(ctx)
+		if err != nil {
 			return err
 		}
+		if s.Record != nil {
+			key = s.Record.Key
+		}
 	}
-	if err := lines.Err(); err != nil {
-		return fmt.Errorf("read the record: %w", err)
-	}
-	return nil
-}
-
-// verifyRecord checks the chain of the lines as netd hands them out. What a record cannot tell by
-// itself is that its end was cut off; so the last line's number and hash are printed, to be
-// compared with what is known from elsewhere.
-func (c *command) verifyRecord(ctx context.Context) error {
 	stored, err := c.doors.Record(ctx)
 	if err != nil {
 		return err
 	}
 	defer stored.Close()
-	var last recorder.Entry
-	err = recorder.Read(stored, func(e recorder.Entry) error { last = e; return nil })
-	switch {
-	case err != nil:
+	s, err := recorder.Check(stored, key, nil)
+	if err != nil {
 		return fmt.Errorf("verify the record: %w", err)
-	case c.json:
-		return c.printJSON(map[string]any{"lines": last.Seq, "hash": last.Hash, "whole": true})
 	}
-	return c.print("%d lines, none changed, none missing; the last has the hash\n%s\n", last.Seq, orElse(last.Hash, "none"))
+	return c.verified(s)
 }
 
-// recordWords sets one line of the record for a person. A line that is none of the recorder's is
-// printed as it is: the record is also looked at when something is wrong with it.
-func recordWords(line []byte) string {
-	var e recorder.Entry
-	if json.Unmarshal(line, &e) != nil || e.Event == "" {
-		return plain(string(line))
-	}
-	words := []string{fmt.Sprintf("%5d %s %-14s", e.Seq, moment(e.At), e.Event)}
-	add := func(format string, value any, given bool) {
-		if given {
-			words = append(words, fmt.Sprintf(format, value))
+// verifyFiles checks a bundle, or the files of a record in their order. What is bad is named as FILE:LINE.
+func (c *command) verifyFiles(files []string, key string) error {
+	var all []io.Reader
+	counts := make([]counter, len(files))
+	for i, name := range files {
+		f, err := os.Open(name)
+		if err != nil {
+			return err
 		}
+		defer f.Close()
+		counts[i].Reader = f
+		all = append(all, &counts[i])
 	}
-	add("window %d", e.Window, e.Window != 0)
-	add("%s", e.Door, e.Door != "")
-	add("to %s", e.Purpose, e.Purpose != "")
-	add("for %s", e.Asker, e.Asker != "")
-	add("%s", e.Address, e.Address != "")
-	if e.In != nil && e.Out != nil {
-		words = append(words, fmt.Sprintf("in %s out %s", size(int64(*e.In)), size(int64(*e.Out))))
+	s, err := recorder.Check(io.MultiReader(all...), key, nil)
+	var bad *recorder.BadLine
+	if errors.As(err, &bad) {
+		name, line := place(files, counts, bad.Line)
+		return fmt.Errorf("%s:%d: %w", name, line, bad.Err)
 	}
-	add("[%s]", e.Code, e.Code != "")
-	add("%s", e.Text, e.Text != "")
-	return strings.TrimRight(plain(strings.Join(words, " ")), " ")
+	if err != nil {
+		return fmt.Errorf("verify %s: %w", files[0], err)
+	}
+	return c.verified(s)
+}
+
+// counter counts the lines that were read from a file.
+type counter struct {
+	io.Reader
+	lines int
+}
+
+// Read reads and counts.
+func (c *counter) Read(b []byte) (int, error) {
+	n, err := c.Reader.Read(b)
+	c.lines += bytes.Count(b[:n], []byte("\n"))
+	return n, err
+}
+
+// place finds the file in which a line of all of them stands.
+func place(files []string, counts []counter, line int) (string, int) {
+	last := len(files) - 1
+	for i := range files[:last] {
+		if line <= counts[i].lines {
+			return files[i], line
+		}
+		line -= counts[i].lines
+	}
+	return files[last], line
+}
+
+// verified tells what was found. What a record cannot tell by itself is that its end was cut off; so the last line's
+// number and hash are printed, to be compared with what is known from elsewhere. A bundle tells it.
+func (c *command) verified(s recorder.Summary) error {
+	if c.json {
+		return c.printJSON(map[string]any{"whole": true, "lines": s.Lines, "first": s.First, "last": s.Last.Seq, "hash": s.Last.Hash,
+			"signed": s.Signed.Seq, "key": s.Key})
+	}
+	text := fmt.Sprintf("%d lines, none changed, none missing; the last has the hash\n%s\n", s.Lines, orElse(s.Last.Hash, "none"))
+	if s.First > 1 {
+		text += fmt.Sprintf("the lines before %d were dropped, as a signed line says\n", s.First)
+	}
+	switch {
+	case s.Key == "":
+		text += "none is signed\n"
+	case s.Signed.Seq < s.Last.Seq:
+		text += fmt.Sprintf("signed up to line %d of %d with the key\n%s\n", s.Signed.Seq, s.Last.Seq, s.Key)
+	default:
+		text += fmt.Sprintf("all signed with the key\n%s\n", s.Key)
+	}
+	return c.print("%s", text)
+}
+
+func (c *command) recordExport() *cobra.Command {
+	var file string
+	cmd := &cobra.Command{
+		Use: "export", Short: "Print the record as a signed bundle, to be verified anywhere",
+		Example: examples("record export > bundle.jsonl", "record export --output bundle.jsonl", "record verify bundle.jsonl"), Args: none,
+		RunE: func(cmd *cobra.Command, _ []string) error { return c.exportRecord(cmd.Context(), file) },
+	}
+	if c.HasConfig {
+		cmd.Flags().StringVarP(&file, "output", "o", "", "file to write, a new one (default: stdout)")
+	}
+	return cmd
+}
+
+// exportRecord checks what it hands on: a bundle that does not verify is none.
+func (c *command) exportRecord(ctx context.Context, file string) (err error) {
+	bundle, err := c.doors.ExportRecord(ctx)
+	if err != nil {
+		return err
+	}
+	defer bundle.Close()
+	out := c.Stdout
+	if file != "" {
+		f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+		if err != nil {
+			return fmt.Errorf("export the record: %w", err)
+		}
+		defer func() { err = errors.Join(err, f.Close()) }()
+		out = f
+	}
+	s, err := recorder.Check(io.TeeReader(bundle, out), "", nil)
+	if err != nil {
+		return fmt.Errorf("the bundle is written, and does not verify: %w", err)
+	}
+	c.say("%d lines up to line %d, signed with %s\n", s.Lines, s.Last.Seq, s.Key)
+	if file != "" {
+		c.next("record verify " + file)
+	}
+	return nil
 }

@@ -277,7 +277,7 @@ func TestKeys(t *testing.T) {
 		}
 	}
 	s.send("rec\t")
-	s.expect("\r\nrecord show   record verify\r\n" + Prompt + "rec")
+	s.expect("\r\nrecord export   record show   record verify\r\n" + Prompt + "rec")
 	s.send("ord verify\r")
 	s.expect("ok\r\n" + Prompt)
 	s.send("versi\x03")

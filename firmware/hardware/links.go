@@ -139,6 +139,9 @@ func (o *Outer) owns(i lan.Interface) bool { return i.Role == lan.Modem || i.Nam
 // Counters implements netd.Meter.
 func (o *Outer) Counters() (in, out uint64, err error) { return counters(o) }
 
+// FrameCounters implements netd.FrameMeter.
+func (o *Outer) FrameCounters() (in, out uint64, err error) { return frameCounters(o) }
+
 // Inner is the network interface towards the site. Which one, and its address, the site says.
 type Inner struct {
 	outer *Outer
@@ -221,11 +224,16 @@ func (n *Inner) Down(ctx context.Context) error {
 // Counters implements netd.Meter.
 func (n *Inner) Counters() (in, out uint64, err error) { return counters(n) }
 
+// FrameCounters implements netd.FrameMeter.
+func (n *Inner) FrameCounters() (in, out uint64, err error) { return frameCounters(n) }
+
 var (
-	_ netd.Link  = (*Outer)(nil)
-	_ netd.Link  = (*Inner)(nil)
-	_ netd.Meter = (*Outer)(nil)
-	_ netd.Meter = (*Inner)(nil)
+	_ netd.Link       = (*Outer)(nil)
+	_ netd.Link       = (*Inner)(nil)
+	_ netd.Meter      = (*Outer)(nil)
+	_ netd.Meter      = (*Inner)(nil)
+	_ netd.FrameMeter = (*Outer)(nil)
+	_ netd.FrameMeter = (*Inner)(nil)
 )
 
 // lower takes down every physical interface that belongs, and the named one, which may be none of those.
@@ -262,19 +270,30 @@ func network(n lan.Network) netd.Network {
 
 // counters reads the interface's bytes as the kernel counts them.
 func counters(l netd.Link) (in, out uint64, err error) {
+	s, err := statistics(l)
+	return s.RxBytes, s.TxBytes, err
+}
+
+// frameCounters reads its frames.
+func frameCounters(l netd.Link) (in, out uint64, err error) {
+	s, err := statistics(l)
+	return s.RxPackets, s.TxPackets, err
+}
+
+func statistics(l netd.Link) (netlink.LinkStatistics, error) {
 	name, err := l.Find()
 	if err != nil {
-		return 0, 0, err
+		return netlink.LinkStatistics{}, err
 	}
 	link, err := netlink.LinkByName(name)
 	if err != nil {
-		return 0, 0, fmt.Errorf("read the counters of %s: %w", name, err)
+		return netlink.LinkStatistics{}, fmt.Errorf("read the counters of %s: %w", name, err)
 	}
 	s := link.Attrs().Statistics
 	if s == nil {
-		return 0, 0, fmt.Errorf("read the counters of %s: the kernel tells none", name)
+		return netlink.LinkStatistics{}, fmt.Errorf("read the counters of %s: the kernel tells none", name)
 	}
-	return s.RxBytes, s.TxBytes, nil
+	return *s, nil
 }
 
 // outerProblem gives an error of the driver the code that netd's askers know.

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 )
 
@@ -66,7 +67,26 @@ func (c *Client) ClearFault(ctx context.Context) error {
 
 // Record streams the recorder's lines as they are stored. The caller closes it.
 func (c *Client) Record(ctx context.Context) (io.ReadCloser, error) {
-	resp, err := c.do(ctx, http.MethodGet, "/v1/record", nil)
+	return c.stream(ctx, "/v1/record")
+}
+
+// RecordFrom streams the lines from the one numbered from on, and at least the last. The caller closes it.
+func (c *Client) RecordFrom(ctx context.Context, from uint64) (io.ReadCloser, error) {
+	return c.stream(ctx, "/v1/record?from="+strconv.FormatUint(from, 10))
+}
+
+// ExportRecord streams the record as a bundle, whose first line is signed and names the last. The caller closes it.
+func (c *Client) ExportRecord(ctx context.Context) (io.ReadCloser, error) {
+	return c.stream(ctx, "/v1/record/export")
+}
+
+// AcknowledgeRecord tells netd that the publisher has the lines up to p, which may then be dropped when room is needed.
+func (c *Client) AcknowledgeRecord(ctx context.Context, p RecordPosition) error {
+	return c.send(ctx, http.MethodPost, "/v1/record/acknowledged", p)
+}
+
+func (c *Client) stream(ctx context.Context, path string) (io.ReadCloser, error) {
+	resp, err := c.do(ctx, http.MethodGet, path, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -35,7 +35,10 @@ type House interface {
 	SetIdentity(Identity) error
 	SetSite(Site) error
 	ClearFault() error
-	Record() io.Reader
+	// Record reads the lines from one on, and at least the last.
+	Record(from uint64) io.ReadCloser
+	ExportRecord() (io.ReadCloser, error)
+	AcknowledgeRecord(RecordPosition) error
 	LockDown(Lockdown) error
 	LiftLockdown(by string) error
 	Approve(Approval) error
@@ -78,6 +81,8 @@ func NewServer(keeper interface {
 	s.mux.HandleFunc("PUT /v1/identity", s.identity)
 	s.mux.HandleFunc("PUT /v1/site", s.site)
 	s.mux.HandleFunc("GET /v1/record", s.record)
+	s.mux.HandleFunc("GET /v1/record/export", s.exportRecord)
+	s.mux.HandleFunc("POST /v1/record/acknowledged", s.acknowledgeRecord)
 	s.mux.HandleFunc("DELETE /v1/fault", s.persons(s.fault))
 	s.mux.HandleFunc("PUT /v1/lockdown", s.lockdown)
 	s.mux.HandleFunc("DELETE /v1/lockdown", s.persons(s.lift))
@@ -201,9 +206,39 @@ func (s *Server) site(w http.ResponseWriter, r *http.Request) {
 
 func (s *Server) fault(w http.ResponseWriter, _ *http.Request) { s.answer(w, s.house.ClearFault()) }
 
-func (s *Server) record(w http.ResponseWriter, _ *http.Request) {
+func (s *Server) record(w http.ResponseWriter, r *http.Request) {
+	from := uint64(0)
+	if text := r.URL.Query().Get("from"); text != "" {
+		var err error
+		if from, err = strconv.ParseUint(text, 10, 64); err != nil {
+			s.refuse(w, &Problem{Code: CodeBadRequest, Detail: fmt.Sprintf("from=%q is no line's number", text)})
+			return
+		}
+	}
+	s.lines(w, s.house.Record(from))
+}
+
+func (s *Server) exportRecord(w http.ResponseWriter, _ *http.Request) {
+	bundle, err := s.house.ExportRecord()
+	if err != nil {
+		s.refuse(w, err)
+		return
+	}
+	s.lines(w, bundle)
+}
+
+func (s *Server) acknowledgeRecord(w http.ResponseWriter, r *http.Request) {
+	var p RecordPosition
+	if s.body(w, r, &p) {
+		s.answer(w, s.house.AcknowledgeRecord(p))
+	}
+}
+
+// lines copies lines of the record.
+func (s *Server) lines(w http.ResponseWriter, lines io.ReadCloser) {
+	defer lines.Close()
 	w.Header().Set("Content-Type", "application/x-ndjson")
-	if _, err := io.Copy(w, s.house.Record()); err != nil {
+	if _, err := io.Copy(w, lines); err != nil {
 		s.log.Warn("the record was not read to its end", "error", err)
 	}
 }

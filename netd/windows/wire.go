@@ -15,7 +15,9 @@
 //	GET    /v1/status         Status
 //	PUT    /v1/identity       Identity: who this node is, after enrolment (403 when it is already enrolled to another hub)
 //	PUT    /v1/site           Site: the LAN's address and what an inner window may reach
-//	GET    /v1/record         the recorder's lines, as stored
+//	GET    /v1/record?from=N  the recorder's lines, as stored, from the one numbered N on, and at least the last
+//	GET    /v1/record/export  the same from the first kept, behind a signed line that names the last
+//	POST   /v1/record/acknowledged  RecordPosition: the publisher has the lines up to there (400 when it is not of this record)
 //	PUT    /v1/lockdown       Lockdown: shuts both doors at once and keeps them shut, over restarts too
 //	DELETE /v1/lockdown?by=   a person lifts it
 //	PUT    /v1/approvals      Approval: a person's yes to the next window of a purpose
@@ -103,6 +105,8 @@ type Event struct {
 	// that the asker can hand them back in an Identity without reading tokens itself.
 	Hub    string `json:"hub,omitempty"`
 	HubKey string `json:"hub_key,omitempty"`
+	// RecordKey is the public key that signs the node's record (ed25519, base64); set with Open for the purpose Enrol.
+	RecordKey string `json:"record_key,omitempty"`
 	// PublisherAddress is where the publisher's API listens inside the tunnel (host:port); set with Open of the outer door.
 	PublisherAddress string `json:"publisher_address,omitempty"`
 }
@@ -175,6 +179,7 @@ type Status struct {
 	Inner    DoorStatus    `json:"inner"`
 	Modem    ModemStatus   `json:"modem"`
 	Tunnel   TunnelStatus  `json:"tunnel"`
+	Record   *RecordStatus `json:"record,omitempty"`
 	Identity *Identity     `json:"identity,omitempty"`
 	Site     *Site         `json:"site,omitempty"`
 	// Interfaces are the physical interfaces found, for the console's help.
@@ -200,6 +205,19 @@ type TunnelStatus struct {
 	PublicKey     string    `json:"public_key,omitempty"`
 	Up            bool      `json:"up"`
 	LastHandshake time.Time `json:"last_handshake,omitzero"`
+}
+
+// RecordPosition is a line of the record, and by its hash all lines before it.
+type RecordPosition struct {
+	Seq  uint64 `json:"seq"`
+	Hash string `json:"hash"` // hex
+}
+
+// RecordStatus is where the record stands.
+type RecordStatus struct {
+	Key          string         `json:"key"` // public, ed25519, base64
+	Last         RecordPosition `json:"last"`
+	Acknowledged uint64         `json:"acknowledged"` // the publisher has the lines up to here
 }
 
 // Interface is a physical network interface.

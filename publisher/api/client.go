@@ -105,6 +105,24 @@ func (c *Client) Reports(ctx context.Context, node string) ([]publisher.ReportRe
 	return call[[]publisher.ReportRecord](ctx, c, http.MethodGet, "reports?node="+url.QueryEscape(node), nil)
 }
 
+// Records lists how far each node's record has come.
+func (c *Client) Records(ctx context.Context) ([]publisher.NodeRecord, error) {
+	return call[[]publisher.NodeRecord](ctx, c, http.MethodGet, "records", nil)
+}
+
+// Record copies the lines of a node's record to w, as the node wrote them.
+func (c *Client) Record(ctx context.Context, node string, w io.Writer) error {
+	resp, err := c.send(ctx, http.MethodGet, "records/"+url.PathEscape(node), nil)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if _, err := io.Copy(w, resp.Body); err != nil {
+		return fmt.Errorf("read the record of node %s: %w: %w", node, ErrUnreachable, err)
+	}
+	return nil
+}
+
 // Status asks how the server is.
 func (c *Client) Status(ctx context.Context) (Status, error) {
 	return call[Status](ctx, c, http.MethodGet, "status", nil)

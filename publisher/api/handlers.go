@@ -163,3 +163,19 @@ func (s *Server) reports(r *http.Request) (any, error) {
 	}
 	return s.Reports.Reports(r.Context(), node)
 }
+
+func (s *Server) records(r *http.Request) (any, error) { return s.Records.Records(r.Context()) }
+
+// recordLines streams a node's record; after its first byte an error can only cut it off.
+func (s *Server) recordLines(w http.ResponseWriter, r *http.Request) {
+	node := r.PathValue("node")
+	if _, err := s.Records.Record(r.Context(), node); err != nil {
+		s.problem(w, r, err)
+		return
+	}
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	if err := s.Records.CopyRecord(r.Context(), node, w); err != nil {
+		s.Log.Error("record was not sent to its end", "node", node, "error", err)
+		panic(http.ErrAbortHandler) // the client must not take what came for the whole
+	}
+}

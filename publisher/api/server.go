@@ -61,6 +61,13 @@ type Reports interface {
 	Reports(ctx context.Context, node string) ([]publisher.ReportRecord, error)
 }
 
+// Records keeps the nodes' records.
+type Records interface {
+	Records(ctx context.Context) ([]publisher.NodeRecord, error)
+	Record(ctx context.Context, node string) (publisher.NodeRecord, error)
+	CopyRecord(ctx context.Context, node string, w io.Writer) error
+}
+
 // Server answers operators. All fields are set before Handler and not changed afterwards.
 type Server struct {
 	Projects     Projects
@@ -72,6 +79,7 @@ type Server struct {
 	Logs         Logs
 	Releases     Releases
 	Reports      Reports
+	Records      Records
 	Status       Status // the part that does not change
 	Now          func() time.Time
 	Log          *slog.Logger
@@ -93,10 +101,12 @@ func (s *Server) Handler() http.Handler {
 		"GET /api/v1/assignments":   s.assignments,
 		"POST /api/v1/assignments":  s.assign,
 		"GET /api/v1/reports":       s.reports,
+		"GET /api/v1/records":       s.records,
 	} {
 		mux.HandleFunc(pattern, s.answer(h))
 	}
 	mux.HandleFunc("GET /api/v1/builds/{id}/log", s.buildLog)
+	mux.HandleFunc("GET /api/v1/records/{node}", s.recordLines)
 	mux.HandleFunc("/api/", s.answer(func(r *http.Request) (any, error) {
 		return nil, publisher.Errorf(publisher.CodeNotFound, "there is no %s %s", r.Method, r.URL.Path)
 	}))

@@ -10,6 +10,7 @@
 //	GET  /api/v1/releases            GET /api/v1/releases/{id}
 //	GET  /api/v1/assignments         POST Assign → release.Assignment
 //	GET  /api/v1/reports?node=
+//	GET  /api/v1/records             GET /api/v1/records/{node}   application/x-ndjson, the lines as the node wrote them
 //
 // Errors are application/problem+json of type Problem.
 package api

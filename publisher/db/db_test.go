@@ -2,6 +2,8 @@ package db
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -138,6 +140,42 @@ func TestReportsCountOnce(t *testing.T) {
 	}
 	if all := must[[]publisher.ReportRecord](t)(d.Reports(ctx, "b")); len(all) != 0 {
 		t.Errorf("reports of b = %+v", all)
+	}
+}
+
+func TestRecordContinues(t *testing.T) {
+	d, ctx := open(t, filepath.Join(t.TempDir(), "p.db")), t.Context()
+	for _, name := range []string{"a", "b"} {
+		must[publisher.Node](t)(d.AddNode(ctx, publisher.Node{Name: name, InviteKey: name, InviteAddress: name}))
+	}
+	part := func(first, last uint64, lines string) publisher.RecordPart {
+		return publisher.RecordPart{First: first, Last: last, Hash: fmt.Sprint("h", last), Key: "k", Lines: []byte(lines)}
+	}
+	if err := errors.Join(d.AddRecordPart(ctx, "a", 0, part(1, 2, "1\n2\n")), d.AddRecordPart(ctx, "a", 2, part(3, 3, "3\n"))); err != nil {
+		t.Fatal(err)
+	}
+	wantCode(t, d.AddRecordPart(ctx, "a", 2, part(3, 4, "other\n")), publisher.CodeConflict)
+	for range 2 { // the same is noted once
+		if err := d.AddRecordTrouble(ctx, "a", "it was cut back"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var b strings.Builder
+	if err := d.CopyRecord(ctx, "a", &b); err != nil || b.String() != "1\n2\n3\n" {
+		t.Errorf("CopyRecord = %q, %v", b.String(), err)
+	}
+	all := must[[]publisher.NodeRecord](t)(d.Records(ctx))
+	if len(all) != 2 || all[0].Seq != 3 || all[0].Hash != "h3" || all[0].Trouble != "it was cut back" || all[0].Received.IsZero() || all[1] != (publisher.NodeRecord{Node: "b"}) {
+		t.Errorf("Records = %+v", all)
+	}
+	if n := must[publisher.Node](t)(d.Node(ctx, "a")); n.RecordKey != "k" {
+		t.Errorf("the record's key is %q", n.RecordKey)
+	}
+	_, err := d.Record(ctx, "nobody")
+	wantCode(t, err, publisher.CodeNotFound)
+	var troubles int
+	if err := d.sql.QueryRow(`SELECT count(*) FROM record_troubles`).Scan(&troubles); err != nil || troubles != 1 {
+		t.Errorf("%d troubles, %v", troubles, err)
 	}
 }
 

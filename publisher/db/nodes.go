@@ -10,7 +10,7 @@ import (
 )
 
 const nodeColumns = `name, state, coalesce(key, ''), coalesce(report_key, ''), coalesce(ssh_key, ''), coalesce(address, ''),
-	invite_key, invite_address, invited, enrolled, last_seen`
+	coalesce(record_key, ''), invite_key, invite_address, invited, enrolled, last_seen`
 
 // AddNode keeps an invited node; n carries Name, InviteKey and InviteAddress. CodeConflict when the name is taken.
 func (d *DB) AddNode(ctx context.Context, n publisher.Node) (publisher.Node, error) {
@@ -29,8 +29,8 @@ func (d *DB) AddNode(ctx context.Context, n publisher.Node) (publisher.Node, err
 // Enrol turns an invited node into a member with the keys in n, found by n.Name. CodeConflict when
 // the token was used already or one of the keys belongs to another node.
 func (d *DB) Enrol(ctx context.Context, n publisher.Node) (publisher.Node, error) {
-	r, err := d.sql.ExecContext(ctx, `UPDATE nodes SET state = ?, key = ?, report_key = ?, ssh_key = ?, address = ?, enrolled = ?
-		WHERE name = ? AND state = ?`, publisher.Enrolled, n.Key, n.ReportKey, n.SSHKey, n.Address, millis(d.now()), n.Name, publisher.Invited)
+	r, err := d.sql.ExecContext(ctx, `UPDATE nodes SET state = ?, key = ?, report_key = ?, ssh_key = ?, address = ?, record_key = nullif(?, ''), enrolled = ?
+		WHERE name = ? AND state = ?`, publisher.Enrolled, n.Key, n.ReportKey, n.SSHKey, n.Address, n.RecordKey, millis(d.now()), n.Name, publisher.Invited)
 	if unique(err) {
 		return n, publisher.Errorf(publisher.CodeConflict, "another node has enrolled with this WireGuard key: give each node its own data partition")
 	}
@@ -90,7 +90,7 @@ func (d *DB) node(ctx context.Context, where, value, missing string) (publisher.
 func scanNode(r scanner) (publisher.Node, error) {
 	var n publisher.Node
 	var invited, enrolled, seen int64
-	err := r.Scan(&n.Name, &n.State, &n.Key, &n.ReportKey, &n.SSHKey, &n.Address, &n.InviteKey, &n.InviteAddress, &invited, &enrolled, &seen)
+	err := r.Scan(&n.Name, &n.State, &n.Key, &n.ReportKey, &n.SSHKey, &n.Address, &n.RecordKey, &n.InviteKey, &n.InviteAddress, &invited, &enrolled, &seen)
 	n.Invited, n.Enrolled, n.LastSeen = moment(invited), moment(enrolled), moment(seen)
 	return n, err
 }

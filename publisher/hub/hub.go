@@ -39,6 +39,11 @@ type Directory interface {
 type Inbox interface {
 	Seen(ctx context.Context, node string) error
 	AddReport(ctx context.Context, node, id string, body []byte) error
+	// Record is how far the record of a node is here.
+	Record(ctx context.Context, node string) (publisher.NodeRecord, error)
+	// AddRecordPart keeps lines which continue a record that is here up to the line after.
+	AddRecordPart(ctx context.Context, node string, after uint64, p publisher.RecordPart) error
+	AddRecordTrouble(ctx context.Context, node, detail string) error
 }
 
 // Config is what a Hub needs.

@@ -15,6 +15,50 @@ type members struct {
 	nodes   []publisher.Node
 	reports map[string][]byte
 	fail    error // what every write answers, where set
+
+	parts    map[string][]publisher.RecordPart
+	troubles []string
+}
+
+// Record implements Inbox.
+func (m *members) Record(_ context.Context, node string) (publisher.NodeRecord, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r := publisher.NodeRecord{Node: node}
+	if p := m.parts[node]; len(p) > 0 {
+		r.Seq, r.Hash = p[len(p)-1].Last, p[len(p)-1].Hash
+	}
+	return r, nil
+}
+
+// AddRecordPart implements Inbox.
+func (m *members) AddRecordPart(_ context.Context, node string, after uint64, p publisher.RecordPart) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.parts == nil {
+		m.parts = map[string][]publisher.RecordPart{}
+	}
+	m.parts[node] = append(m.parts[node], p)
+	return m.fail
+}
+
+// AddRecordTrouble implements Inbox.
+func (m *members) AddRecordTrouble(_ context.Context, _, detail string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.troubles = append(m.troubles, detail)
+	return m.fail
+}
+
+// record is what was kept of a node's.
+func (m *members) record(node string) string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s := ""
+	for _, p := range m.parts[node] {
+		s += string(p.Lines)
+	}
+	return s
 }
 
 func (m *members) Nodes(context.Context) ([]publisher.Node, error) {
@@ -44,7 +88,7 @@ func (m *members) Enrol(_ context.Context, n publisher.Node) (publisher.Node, er
 	}
 	for i, have := range m.nodes {
 		if have.Name == n.Name && have.State == publisher.Invited {
-			have.State, have.Key, have.ReportKey, have.SSHKey, have.Address = publisher.Enrolled, n.Key, n.ReportKey, n.SSHKey, n.Address
+			have.State, have.Key, have.ReportKey, have.SSHKey, have.Address, have.RecordKey = publisher.Enrolled, n.Key, n.ReportKey, n.SSHKey, n.Address, n.RecordKey
 			have.Enrolled = time.Now()
 			m.nodes[i] = have
 			return have, nil

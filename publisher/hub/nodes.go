@@ -14,6 +14,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"airlock/deployd/release"
+	"airlock/netd/recorder/chain"
 	"airlock/netd/tunnel"
 	"airlock/publisher"
 )
@@ -32,6 +33,8 @@ func (h *Hub) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST "+release.PathEnrol, h.enrol)
 	mux.HandleFunc("POST "+release.PathReports, h.member(h.report))
+	mux.HandleFunc("GET "+release.PathRecord, h.member(h.recordState))
+	mux.HandleFunc("POST "+release.PathRecord, h.member(h.record))
 	mux.HandleFunc("GET "+release.PathMetadata, h.member(strip(release.PathMetadata, h.Metadata)))
 	mux.HandleFunc("GET "+release.PathTargets, h.member(strip(release.PathTargets, h.Targets)))
 	return mux
@@ -114,7 +117,7 @@ func (h *Hub) join(ctx context.Context, invited, wanted publisher.Node) (publish
 
 // membership checks the keys that a node sent.
 func membership(invited publisher.Node, req release.EnrolRequest) (publisher.Node, error) {
-	n := publisher.Node{Name: invited.Name, Key: req.NodeKey, ReportKey: req.ReportKey}
+	n := publisher.Node{Name: invited.Name, Key: req.NodeKey, ReportKey: req.ReportKey, RecordKey: req.RecordKey}
 	key, err := tunnel.ParseKey(req.NodeKey)
 	if err != nil {
 		return n, publisher.Errorf(publisher.CodeInvalid, "node_key: %v", err)
@@ -125,6 +128,9 @@ func membership(invited publisher.Node, req release.EnrolRequest) (publisher.Nod
 	}
 	if b, err := base64.StdEncoding.DecodeString(req.ReportKey); err != nil || len(b) != ed25519.PublicKeySize {
 		return n, publisher.Errorf(publisher.CodeInvalid, "report_key: expected the 32 bytes of an ed25519 key in base64")
+	}
+	if _, err := chain.ParseKey(req.RecordKey); err != nil && req.RecordKey != "" {
+		return n, publisher.Errorf(publisher.CodeInvalid, "record_key: %v", err)
 	}
 	// The line is handed to the targets' administrators as it stands, so it is rebuilt from the key
 	// alone: no options, no second line.

@@ -44,11 +44,17 @@ func TestMain(m *testing.M) {
 }
 
 // publisher serves a repository, enrols anybody and counts reports.
-func publisher(t *testing.T, repo *repotest.Repo) (address string, reports *atomic.Int32) {
-	reports = new(atomic.Int32)
+func publisher(t *testing.T, repo *repotest.Repo) (address string, reports *atomic.Int32, record *archive) {
+	reports, record = new(atomic.Int32), &archive{}
 	mux := http.NewServeMux()
 	mux.Handle("/", repo)
-	mux.HandleFunc("POST "+release.PathEnrol, func(w http.ResponseWriter, _ *http.Request) {
+	record.routes(mux)
+	mux.HandleFunc("POST "+release.PathEnrol, func(w http.ResponseWriter, r *http.Request) {
+		var req release.EnrolRequest
+		if err := json.NewDecoder(r.Body).Decode(&req); err != nil {
+			t.Error(err)
+		}
+		record.key = req.RecordKey
 		json.NewEncoder(w).Encode(release.EnrolResponse{Node: "plant-7", Address: "fd41:6972:6c6b::7",
 			PublisherAddress: "[fd41:6972:6c6b::1]:80", Root: repo.Root()})
 	})
@@ -58,7 +64,7 @@ func publisher(t *testing.T, repo *repotest.Repo) (address string, reports *atom
 	})
 	srv := httptest.NewServer(mux)
 	t.Cleanup(srv.Close)
-	return strings.TrimPrefix(srv.URL, "http://"), reports
+	return strings.TrimPrefix(srv.URL, "http://"), reports, record
 }
 
 // courier runs the real one until the test ends.
@@ -101,6 +107,19 @@ func plan(t *testing.T) release.Plan {
 		Health:  release.Health{Port: port, Path: "/", Status: 200, Attempts: 60, Interval: 50 * time.Millisecond, Timeout: 2 * time.Second}}
 }
 
+// hub is where tokens say that the hub is.
+const hub = "192.0.2.1:51820"
+
+// token is one of the publisher that serves the repository.
+func token(t *testing.T, repo *repotest.Repo) string {
+	t.Helper()
+	root, err := hex.DecodeString(repo.RootDigest())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tunnel.Token{RootDigest: [32]byte(root), Hub: hub, HubKey: [32]byte{1, 2, 3}}.String()
+}
+
 // wantCode asserts an *api.Error with that code and a part of its sentence.
 func wantCode(t *testing.T, err error, code, part string) {
 	t.Helper()
@@ -114,7 +133,8 @@ func TestCourierAndDoorkeeper(t *testing.T) {
 	repo := repotest.New(t)
 	w := netdtest.NewWorld()
 	var reports *atomic.Int32
-	w.Publisher, reports = publisher(t, repo)
+	var record *archive
+	w.Publisher, reports, record = publisher(t, repo)
 	n := netdtest.Start(t, w, "")
 	c := courier(t, n.Client)
 	status, err := c.Status(t.Context())
@@ -139,13 +159,8 @@ func TestCourierAndDoorkeeper(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	root, err := hex.DecodeString(repo.RootDigest())
-	if err != nil {
-		t.Fatal(err)
-	}
-	token := tunnel.Token{RootDigest: [32]byte(root), Hub: "192.0.2.1:51820", HubKey: [32]byte{1, 2, 3}}
 	wantCode(t, c.Enrol(t.Context(), "AIRLOCK1-nonsense", nil), api.CodeBadToken, "token")
-	if err := c.Enrol(t.Context(), token.String(), nil); err != nil {
+	if err := c.Enrol(t.Context(), token(t, repo), nil); err != nil {
 		t.Fatal(err)
 	}
 	p.Health.Contains = "version demo-1\n"
@@ -161,6 +176,10 @@ func TestCourierAndDoorkeeper(t *testing.T) {
 	if err := c.Report(t.Context(), nil); err != nil || reports.Load() != 1 {
 		t.Errorf("Report = %v, %d reports arrived", err, reports.Load())
 	}
+	before := record.verify(t)
+	if doors, err := n.Client.Status(t.Context()); err != nil || doors.Record.Acknowledged != before.Last.Seq {
+		t.Errorf("netd = %+v, %v; want line %d acknowledged", doors.Record, err, before.Last.Seq)
+	}
 
 	// A health check at a port which the site does not allow is refused before anything is switched.
 	inner.Allow = inner.Allow[:ports]
@@ -174,6 +193,9 @@ func TestCourierAndDoorkeeper(t *testing.T) {
 	if err := c.Fetch(t.Context(), nil); err != nil {
 		t.Fatal(err)
 	}
+	if after := record.verify(t); after.Last.Seq <= before.Last.Seq {
+		t.Errorf("the fetch brought no more of the record than line %d", after.Last.Seq)
+	}
 	_, err = c.Deploy(t.Context(), nil)
 	wantCode(t, err, windows.CodeNotAllowed, "nothing was switched on any target")
 	for _, s := range targets {
@@ -182,7 +204,7 @@ func TestCourierAndDoorkeeper(t *testing.T) {
 		}
 	}
 	doors, err := n.Client.Status(t.Context())
-	if err != nil || doors.Outer.State != "shut" || doors.Inner.State != "shut" || doors.Identity == nil || doors.Identity.Hub != token.Hub {
+	if err != nil || doors.Outer.State != "shut" || doors.Inner.State != "shut" || doors.Identity == nil || doors.Identity.Hub != hub {
 		t.Errorf("netd = %+v, %v; want both doors shut, enrolled", doors, err)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -161,6 +162,16 @@ func (n *Node) Record(ctx context.Context) ([]recorder.Entry, error) {
 		entries = append(entries, e)
 	}
 	return entries, nil
+}
+
+// Bundle asks for the record as a signed bundle, as it stands.
+func (n *Node) Bundle(ctx context.Context) (string, error) {
+	lines, err := n.Run(ctx, "record export --json", nil)
+	if err != nil {
+		return "", fmt.Errorf("export the record: %w", err)
+	}
+	lines = slices.DeleteFunc(lines, func(line string) bool { return !strings.HasPrefix(line, "{") })
+	return strings.Join(lines, "\n") + "\n", nil
 }
 
 // PasteSite gives the console a site.yaml, which a line of a single dot ends.

@@ -21,6 +21,7 @@ import (
 	"airlock/netd/windows"
 	"airlock/tests/lab"
 	"airlock/tests/lab/evidence"
+	"airlock/tests/model"
 	"airlock/tests/modemsim"
 	"airlock/tests/system"
 )
@@ -355,5 +356,12 @@ func (s *site) verdict(ctx context.Context, t *testing.T) {
 	lines, err := s.Node.Run(ctx, "record verify", nil)
 	if err != nil {
 		t.Errorf("record verify: %v, %q", err, lines)
+	}
+	bundle, err := s.Node.Bundle(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v, err := model.Judge(strings.NewReader(bundle), model.Options{}); err != nil || !v.Held() || v.Windows < 8 {
+		t.Errorf("the record, judged by the rules alone: %+v, %v", v, err)
 	}
 }

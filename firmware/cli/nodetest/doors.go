@@ -31,12 +31,23 @@ func (d doors) Status() windows.Status {
 	if d.service != nil {
 		s.Outer = windows.DoorStatus{State: "open", Since: time.Now(), Purpose: windows.Service, Asker: d.service.asker}
 	}
+	if r := d.record.State(); r.Key != "" {
+		s.Record = &windows.RecordStatus{Key: r.Key, Last: windows.RecordPosition(r.Last), Acknowledged: r.Acknowledged}
+	}
 	s.Tunnel.PublicKey = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 	return s
 }
 
 // Record implements windows.House.
-func (d doors) Record() io.Reader { return d.record.Reader() }
+func (d doors) Record(from uint64) io.ReadCloser { return d.record.Reader(from) }
+
+// ExportRecord implements windows.House.
+func (d doors) ExportRecord() (io.ReadCloser, error) { return d.record.Export() }
+
+// AcknowledgeRecord implements windows.House; no courier of the model reports.
+func (d doors) AcknowledgeRecord(windows.RecordPosition) error {
+	return &windows.Problem{Code: windows.CodeBadRequest, Detail: "the model has no publisher"}
+}
 
 // ClearFault implements windows.House.
 func (d doors) ClearFault() error {

@@ -5,6 +5,7 @@ package nodetest
 
 import (
 	"context"
+	"crypto/ed25519"
 	"fmt"
 	"log/slog"
 	"net"
@@ -60,7 +61,7 @@ func Start(t testing.TB, dir string) *Node {
 		status: api.Status{Phase: "idle", SSHKey: "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ5WYCBgDrMG6CEf9OZUzZFfhfvaY6EQyJ7JWmYWrn0K airlock"},
 	}
 	var err error
-	if n.record, err = recorder.Open(filepath.Join(dir, "record.jsonl"), clock{}); err != nil {
+	if n.record, err = recorder.Open(filepath.Join(dir, "record.jsonl"), recorder.Options{Clock: clock{}, Key: recordKey()}); err != nil {
 		t.Fatal(err)
 	}
 	n.write(recorder.Entry{Event: recorder.Started})
@@ -88,6 +89,9 @@ func serve(t testing.TB, path string, h http.Handler) (stop func()) {
 	go func() { defer close(done); _ = srv.Serve(l) }()
 	return func() { srv.Close(); <-done }
 }
+
+// recordKey signs the record; it is the same in every test.
+func recordKey() ed25519.PrivateKey { return ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)) }
 
 type clock struct{}
 
@@ -182,8 +186,15 @@ func (n *Node) inWindow(door windows.Door, p windows.Purpose, f func() error) er
 	n.window++
 	id := n.window
 	n.mu.Unlock()
+	opened := recorder.MomentOf(clock{})
 	n.write(recorder.Entry{Event: recorder.WindowOpened, Window: id, Door: door, Purpose: p, Asker: "deployd"})
-	defer n.write(recorder.Entry{Event: recorder.WindowClosed, Window: id, Door: door, In: new(uint64(15_400_000)), Out: new(uint64(900))})
+	defer func() {
+		n.write(recorder.Entry{Event: recorder.WindowClosed, Window: id, Door: door, Purpose: p, Asker: "deployd", In: new(uint64(15_400_000)), Out: new(uint64(900)),
+			Account: &recorder.Account{Asked: opened, Opened: &opened, Interface: "wan0", Capture: &recorder.Capture{FramesIn: 11, FramesOut: 7}}})
+		if err := n.record.Checkpoint(id); err != nil {
+			panic("nodetest: sign the record: " + err.Error())
+		}
+	}()
 	return f()
 }
 

@@ -17,6 +17,7 @@ import (
 
 	"airlock/firmware/config"
 	"airlock/firmware/hardware"
+	"airlock/firmware/journal"
 	"airlock/firmware/run"
 	"airlock/netd"
 	"airlock/netd/tunnel"
@@ -69,7 +70,8 @@ func doorkeeper(ctx context.Context, file string, log *slog.Logger) error {
 	}
 	modem := hardware.NewModem(node.Modem, node.State.Netd, log)
 	defer modem.Close()
-	keeper, err := newKeeper(node, modem, log)
+	told := journal.New(log)
+	keeper, err := newKeeper(node, modem, told, log)
 	if err != nil {
 		return err
 	}
@@ -91,12 +93,14 @@ func doorkeeper(ctx context.Context, file string, log *slog.Logger) error {
 	hear := func(ctx context.Context) error {
 		return windows.NewGuardServer(keeper, log).Serve(run.Until(ctx, kept), ear, users...)
 	}
+	tell := func(ctx context.Context) error { return told.Run(run.Until(ctx, kept)) }
 	watch := func(ctx context.Context) error { return hardware.Watch(ctx, log, keeper.Doubt) }
 	return run.All(ctx, run.Options{Log: log, Notify: notify, Watchdog: watchdog, Status: status(keeper)},
 		run.Signals(syscall.SIGTERM, syscall.SIGINT),
 		run.Func("doorkeeper", keep, keeper.Ready(), keeper.Healthy),
 		run.Func("socket", serve, nil, nil),
 		run.Func("guard's socket", hear, nil, nil),
+		run.Func("journal", tell, nil, nil),
 		run.Func("hardware watcher", watch, nil, nil))
 }
 
@@ -118,12 +122,13 @@ func barCourier(server *windows.Server, log *slog.Logger) {
 }
 
 // newKeeper hands the hardware to a keeper, whose site the inner link asks for in turn.
-func newKeeper(node config.Node, modem *hardware.Modem, log *slog.Logger) (keeper *netd.Keeper, err error) {
+func newKeeper(node config.Node, modem *hardware.Modem, told *journal.Journal, log *slog.Logger) (keeper *netd.Keeper, err error) {
 	outer := hardware.NewOuter(node.Modem, modem, log)
 	inner := hardware.NewInner(outer, func() *windows.Site { return keeper.Site() }, log)
 	keeper, err = netd.New(netd.Config{
 		Modem: modem, Outer: outer, Inner: inner, Interlock: hardware.NewGate(), Tunnel: tunnel.NewNode(log),
 		Policy: policy(node.Windows), StateDir: node.State.Netd, Log: log, Guarded: true,
+		Tap: hardware.NewTap(netd.SystemClock{}), Told: told.Tell,
 		Interfaces: func() []windows.Interface { return hardware.Interfaces(outer, inner, log) },
 	})
 	return keeper, err

@@ -208,7 +208,7 @@ func (h *house) openDoors(ctx context.Context, o options) error {
 	}
 	operators := &api.Server{
 		Projects: h.db, Repositories: h.git, GitPrefix: githost.Prefix, Nodes: h.db, Inviter: h.hub, Builds: h.db, Logs: h.pipeline.Logs,
-		Releases: h.repo, Reports: h.db, Now: time.Now, Log: h.log,
+		Releases: h.repo, Reports: h.db, Records: h.db, Now: time.Now, Log: h.log,
 		Status: api.Status{
 			Started: time.Now().UTC(), Version: buildVersion(), Sandbox: o.sandbox, HubListen: h.hub.Addr().String(),
 			HubEndpoint: h.hub.Endpoint(), HubKey: h.hub.Key(), RootDigest: hex.EncodeToString(digest[:]),

@@ -112,3 +112,42 @@ func reportCommand(sh *shell) *cobra.Command {
 	cmd.AddCommand(list)
 	return cmd
 }
+
+func recordCommand(sh *shell) *cobra.Command {
+	cmd := group(&cobra.Command{Use: "record", Short: "what nodes recorded of their doors"})
+	cmd.AddCommand(&cobra.Command{
+		Use: "list", Short: "list how far each node's record has come, and whether it continues", Args: exactly(),
+		RunE: func(c *cobra.Command, _ []string) error {
+			client, err := sh.client()
+			if err != nil {
+				return err
+			}
+			all, err := client.Records(c.Context())
+			if err != nil {
+				return err
+			}
+			return sh.print(all, func(t *table) {
+				t.row("NODE", "LINES", "RECEIVED", "LAST TROUBLE")
+				for _, r := range all {
+					trouble := "-"
+					if r.Trouble != "" {
+						trouble = moment(r.TroubleAt) + " " + line(r.Trouble, false)
+					}
+					t.row(r.Node, r.Seq, moment(r.Received), trouble)
+				}
+			})
+		},
+	}, &cobra.Command{
+		Use: "show NODE", Short: "print a node's record, as the node wrote it", Args: exactly("NODE"),
+		Example: "  publisherd record show plant-7 > plant-7.jsonl && airlock record verify plant-7.jsonl",
+		Long:    "Prints the lines of a node's record as JSON lines. Each was held against the one before and against the node's signatures when it came.",
+		RunE: func(c *cobra.Command, args []string) error {
+			client, err := sh.client()
+			if err != nil {
+				return err
+			}
+			return client.Record(c.Context(), args[0], sh.out)
+		},
+	})
+	return cmd
+}

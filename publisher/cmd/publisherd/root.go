@@ -51,7 +51,7 @@ func newRoot(stdout, stderr io.Writer) *cobra.Command {
 	})
 	root.AddCommand(
 		serveCommand(stderr), hookCommand(stderr), statusCommand(sh),
-		projectCommand(sh), nodeCommand(sh), buildCommand(sh), releaseCommand(sh), assignCommand(sh), assignmentCommand(sh), reportCommand(sh),
+		projectCommand(sh), nodeCommand(sh), buildCommand(sh), releaseCommand(sh), assignCommand(sh), assignmentCommand(sh), reportCommand(sh), recordCommand(sh),
 	)
 	return root
 }
