@@ -2,8 +2,8 @@
 SHELL := /bin/bash
 GO    := .ci/go
 BUILD := build
-# Packages whose tests boot the image: one after the other, since each wants the whole machine.
-WHOLE := ^airlock/tests/(lab|vm)$$
+# Packages whose tests boot the image, or hold the kernel to its times: one after the other, since each wants the whole machine.
+WHOLE := ^airlock/(netd/(interlock|guard)|tests/(calls|lab|vm))$$
 export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := help
