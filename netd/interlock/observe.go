@@ -81,6 +81,11 @@ func baseChains() []baseChain {
 // tries bounds how often Observe begins anew because the rules changed under it; netd moves once a second.
 const tries = 8
 
+// settling is how long the kernel is given to end a commit. While one runs, under its new generation already, a base chain
+// whose policy is drop shows accept (nft_chain_commit_drop_policy of net/netfilter/nf_tables_api.c), which was seen on the
+// image when netd loaded its rules: a flaw is believed when it is still there then.
+const settling = 50 * time.Millisecond
+
 // Observe reads the interlock. What it returns is of one moment: it begins anew when the kernel's number of the rules'
 // generation has changed meanwhile.
 func Observe() (State, error) {
@@ -89,6 +94,7 @@ func Observe() (State, error) {
 		return State{}, fmt.Errorf("observe the interlock: %w", err)
 	}
 	defer c.Close()
+	doubted := false
 	for range tries {
 		before, err := generation(c)
 		if err != nil {
@@ -103,10 +109,24 @@ func Observe() (State, error) {
 			continue
 		case err != nil:
 			return State{}, fmt.Errorf("observe the interlock: %w", err)
+		case s.flawed() && !doubted:
+			doubted = true
+			<-time.After(settling)
+			continue
 		}
 		return s, nil
 	}
 	return State{}, fmt.Errorf("observe the interlock: the rules changed %d times while they were read", tries)
+}
+
+// flawed says that something is not as it was loaded.
+func (s State) flawed() bool {
+	for _, flaw := range s.Chains {
+		if flaw != "" {
+			return true
+		}
+	}
+	return len(s.Missing) > 0
 }
 
 // Trip empties every set, so that nothing passes, whoever holds the lease. The caller takes the links down at once.
