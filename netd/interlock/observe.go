@@ -79,12 +79,12 @@ func baseChains() []baseChain {
 }
 
 // tries bounds how often Observe begins anew because the rules changed under it; netd moves once a second.
-const tries = 8
+const tries = 12
 
 // settling is how long the kernel is given to end a commit. While one runs, under its new generation already, a base chain
 // whose policy is drop shows accept (nft_chain_commit_drop_policy of net/netfilter/nf_tables_api.c), which was seen on the
-// image when netd loaded its rules: a flaw is believed when it is still there then.
-const settling = 50 * time.Millisecond
+// image when netd loaded its rules: a flaw is believed when it is still there after so many looks.
+const settling, doubts = 50 * time.Millisecond, 4
 
 // Observe reads the interlock. What it returns is of one moment: it begins anew when the kernel's number of the rules'
 // generation has changed meanwhile.
@@ -94,7 +94,7 @@ func Observe() (State, error) {
 		return State{}, fmt.Errorf("observe the interlock: %w", err)
 	}
 	defer c.Close()
-	doubted := false
+	doubted := 0
 	for range tries {
 		before, err := generation(c)
 		if err != nil {
@@ -109,8 +109,8 @@ func Observe() (State, error) {
 			continue
 		case err != nil:
 			return State{}, fmt.Errorf("observe the interlock: %w", err)
-		case s.flawed() && !doubted:
-			doubted = true
+		case s.flawed() && doubted < doubts:
+			doubted++
 			<-time.After(settling)
 			continue
 		}

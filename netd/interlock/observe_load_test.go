@@ -8,7 +8,7 @@ import (
 )
 
 // TestObserveWhileLoading: the guard looked while netd loaded its rules, saw chains that let everything pass, which the
-// kernel shows in the middle of a commit, and latched a fault on a node that had done nothing but start.
+// kernel shows in the middle of a commit, and latched a fault on a node that had done nothing but start. The moment is long on a slow machine and hardly met on a fast one.
 func TestObserveWhileLoading(t *testing.T) {
 	load(t)
 	ctx, stop := context.WithTimeout(t.Context(), 3*time.Second)
